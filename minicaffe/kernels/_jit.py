@@ -1,0 +1,186 @@
+"""How kernels are compiled, cached and run: the only file that knows numba's options.
+
+A kernel is a plain loop over a range of units (elements, rows, images, channels)::
+
+    @kernel
+    def relu_forward(start, stop, x, slope, y):
+        for i in range(start, stop):
+            y[i] = x[i] if x[i] > 0 else slope * x[i]
+
+    run(relu_forward, x.size, x, slope, y, grain=ELEMENTS)
+
+``run`` cuts the units over the threads. Each unit must give the same result wherever the cuts fall: a kernel
+that sums keeps one partial sum per unit and another kernel adds them in order. Then the same seed gives the
+same bits on any number of threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+from pathlib import Path
+
+import numba
+
+ELEMENTS = 4096
+"""Grain of elementwise kernels: cuts fall on multiples of it, so vector bodies and tails never move."""
+
+_FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}  # not nnan, ninf: NaN and infinity must be seen
+
+
+def _source_hash() -> str:
+    """A hash of every kernel source: numba itself notices changes in a function's own file only."""
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: NUMBA_CACHE_DIR, or the user's cache folder; new sources, new folder."""
+    base = os.environ.get("NUMBA_CACHE_DIR")
+    if base is None:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        base = os.path.join(home, "minicaffe")
+    return Path(base) / f"kernels-{_source_hash()}"
+
+
+_CACHE = cache_folder()
+
+
+def _cache_usable() -> bool:
+    try:
+        _CACHE.mkdir(parents=True, exist_ok=True)
+        return os.access(_CACHE, os.W_OK)
+    except OSError:
+        return False
+
+
+_CACHED = _cache_usable()
+
+
+def _compile(function, **options):
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_CACHE)  # read once, here, by this function's cache
+    try:
+        return numba.njit(cache=_CACHED, error_model="numpy", fastmath=_FASTMATH, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def kernel(function):
+    """Compile ``function(start, stop, ...)`` on first use, without the interpreter lock, cached on disk."""
+    return _compile(function, nogil=True)
+
+
+def inline(function):
+    """Compile a helper that kernels call; it is inlined into them."""
+    return _compile(function, forceinline=True)
+
+
+# -- threads -------------------------------------------------------------------------------------------------
+
+
+class _Worker:
+    """A thread that waits for one call at a time."""
+
+    def __init__(self):
+        self.call = None
+        self.failure = None
+        self.go = threading.Lock()
+        self.done = threading.Lock()
+        self.go.acquire()
+        self.done.acquire()
+        threading.Thread(target=self._loop, name="minicaffe-kernels", daemon=True).start()
+
+    def _loop(self):
+        while True:
+            self.go.acquire()
+            function, args = self.call
+            try:
+                function(*args)
+            except BaseException as error:  # handed to the caller by wait()
+                self.failure = error
+            self.call = function = args = None
+            self.done.release()
+
+    def start(self, function, args):
+        self.call = (function, args)
+        self.go.release()
+
+    def wait(self):
+        self.done.acquire()
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+_threads = usable_cores()
+_workers: list[_Worker] = []
+_busy = threading.Lock()
+
+
+def _forget_workers():
+    """A forked child has none of its parent's threads."""
+    global _workers, _busy
+    _workers, _busy = [], threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_workers)
+
+
+def threads() -> int:
+    """The number of threads that ``run`` uses."""
+    return _threads
+
+
+def set_threads(number: int) -> None:
+    """Use ``number`` threads from now on; results do not depend on it."""
+    global _threads
+    if number < 1:
+        raise ValueError(f"threads must be at least 1, found {number}")
+    _threads = number
+
+
+def run(function, units: int, *args, grain: int = 1) -> None:
+    """Call ``function(start, stop, *args)`` over [0, units), cut over the threads at multiples of ``grain``.
+
+    From a second thread, while the first is inside ``run``, everything runs in the calling thread.
+    """
+    pieces = min(_threads, -(-units // grain))
+    if pieces <= 1 or not _busy.acquire(blocking=False):
+        if units > 0:
+            function(0, units, *args)
+        return
+    try:
+        while len(_workers) < pieces - 1:
+            _workers.append(_Worker())
+        blocks = -(-units // grain)
+        cuts = [min(units, blocks * i // pieces * grain) for i in range(pieces + 1)]
+        helpers = _workers[: pieces - 1]
+        for worker, start, stop in zip(helpers, cuts[1:], cuts[2:]):
+            worker.start(function, (start, stop, *args))
+        try:
+            function(cuts[0], cuts[1], *args)
+        finally:
+            failures = []
+            for worker in helpers:
+                try:
+                    worker.wait()
+                except BaseException as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
+    finally:
+        _busy.release()
