@@ -1,5 +1,38 @@
-"""minicaffe: run, train and understand Caffe nets without Caffe."""
+"""minicaffe: run, train and understand Caffe nets without Caffe.
+
+The names are pycaffe's, so that scripts need one changed line: ``import minicaffe as caffe``. Everything below
+is imported when it is first asked for; ``import minicaffe`` itself loads nothing heavy.
+"""
+
+import importlib
 
 from .version import __version__
 
-__all__ = ["__version__"]
+_HOMES = {
+    "Net": "net",
+    "Blob": "net",
+    "Solver": "solver",
+    "get_solver": "solver",
+    "Listener": "solver",
+    "layer_types": "layers",
+    "MinicaffeError": "errors",
+    "errors": "errors",
+    "proto": "proto",
+}
+
+TRAIN, TEST = 0, 1
+
+__all__ = ["TEST", "TRAIN", "__version__", *_HOMES]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'minicaffe' has no attribute {name!r}")
+    home = importlib.import_module(f".{_HOMES[name]}", __name__)
+    value = home if name == _HOMES[name] else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(__all__)

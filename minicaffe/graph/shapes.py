@@ -58,7 +58,6 @@ def _sources(draft: Draft, bottoms, writer) -> str:
     if not bottoms:
         return ""
     parts = [
-        f'"{read[0]}" {shape_text(shape)} from layer "{writer[read]}"'
-        for read, shape in zip(draft.reads, bottoms)
+        f'"{read[0]}" {shape_text(shape)} from layer "{writer[read]}"' for read, shape in zip(draft.reads, bottoms)
     ]
     return f" (bottoms: {'; '.join(parts)})"

@@ -36,9 +36,8 @@ def make_layers(params, places, phase, find, problems: list[str]) -> list[Draft]
             cls = layer_class(param.type)
         except LayerError as error:
             known = param.name or f"number {len(drafts) + 1}"
-            if not param.type:
-                error = f"has no type; expected one of {len(layer_types())} known types"
-            problems.append(f'{place}: layer "{known}": {error}')
+            text = str(error) if param.type else f"has no type; expected one of {len(layer_types())} known types"
+            problems.append(f'{place}: layer "{known}": {text}')
             drafts.append(Draft(_bare(_Unknown, param, phase, find), place))
             continue
         wrong = [

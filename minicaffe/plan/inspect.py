@@ -24,8 +24,6 @@ def inspect_plan(graph: Graph) -> Plan:
     gradients = needed_gradients(graph)
     forward = tuple(node.index for node in graph.nodes if node.layer.shares is None)
     backward = tuple(
-        node.index
-        for node in reversed(graph.nodes)
-        if gradients.nodes[node.index] and node.layer.shares != "data+diff"
+        node.index for node in reversed(graph.nodes) if gradients.nodes[node.index] and node.layer.shares != "data+diff"
     )
     return Plan(forward, backward, gradients, inspect_storage(graph, gradients))

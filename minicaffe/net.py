@@ -1,0 +1,332 @@
+"""A net that runs: built from a prototxt for one phase, with its blobs and parameters by name.
+
+The names are pycaffe's: ``net.blobs["conv1"].data``, ``net.params["conv1"][0].diff``, ``net.forward()``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import TEST, TRAIN
+from .arena import Arena, aligned_zeros
+from .errors import DataError, GraphError, LayerError, UsageError
+from .fillers import fill, generator
+from .graph import Graph, Node, build_graph, close_layers
+from .layers.base import count
+from .plan import Plan, inspect_plan
+from .proto import NetFile, find, read_net, read_weights, write_weights
+from .weights import CopyReport, copy_arrays
+
+__all__ = ["Blob", "Net"]
+
+
+_LAYER_SEEDS = 1 << 20  # a stream of random numbers beyond those of the parameters
+_PHASES = {TRAIN: "TRAIN", TEST: "TEST", "TRAIN": "TRAIN", "TEST": "TEST"}
+
+
+class Blob:
+    """An array and its gradient: ``data`` and ``diff``, both writable views of the net's own memory."""
+
+    __slots__ = ("_data", "_diff")
+
+    def __init__(self, data: np.ndarray, diff: np.ndarray):
+        self._data, self._diff = data, diff
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data
+
+    @property
+    def diff(self) -> np.ndarray:
+        return self._diff
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def count(self) -> int:
+        return self._data.size
+
+    def __repr__(self) -> str:
+        return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._data.dtype}>"
+
+
+class Net:
+    """The net of ``file`` (a path, or a NetFile) in ``phase`` (TRAIN, TEST, or their names).
+
+    ``weights``: a caffemodel, or several separated by commas. ``seed``: of fillers, dropout and random crops; the
+    same seed gives the same numbers on any machine and any number of threads. ``dtype``: "float32", or "float64"
+    for gradient checks. ``share_with``: another Net whose parameters this one uses, layer by layer of equal name.
+
+    Raises ProtoError, GraphError (all problems of the file at once), DataError or WeightsError.
+    """
+
+    def __init__(
+        self,
+        file: str | os.PathLike | NetFile,
+        phase: int | str,
+        weights: str | None = None,
+        *,
+        level: int = 0,
+        stages: Iterable[str] = (),
+        seed: int | None = None,
+        dtype: str = "float32",
+        share_with: Net | None = None,
+    ):
+        if phase not in _PHASES:
+            raise UsageError(f"phase is {phase!r}; expected TRAIN or TEST")
+        source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
+        self.notes: tuple[str, ...] = source.notes
+        self.seed = int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
+        self.dtype = np.dtype(dtype)
+        self.graph: Graph = build_graph(source, _PHASES[phase], level, tuple(stages))
+        try:
+            self.plan: Plan = inspect_plan(self.graph)
+            self._allocate(source, share_with)
+            self._fill(share_with)
+            self._bind()
+            for path in (weights or "").split(","):
+                if path.strip():
+                    self.copy_from(find(path.strip(), source.folder))
+        except BaseException:
+            self.close()
+            raise
+
+    # -- building --------------------------------------------------------------------------------------------
+
+    def _allocate(self, source: NetFile, share_with: Net | None) -> None:
+        graph, storage = self.graph, self.plan.storage
+        scratch = [
+            (count(work.shape), np.dtype(work.dtype or self.dtype))
+            for node in graph.nodes
+            for work in node.scratch.values()
+        ]
+        numbers = storage.numbers() + 2 * sum(count(fact.shape) for fact in graph.params)
+        needed = numbers * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
+        _refuse_too_large(graph, source.path, needed, self.dtype.itemsize)
+        data = [aligned_zeros(n, self.dtype) for n in storage.data_counts]
+        diff = [aligned_zeros(n, self.dtype) for n in storage.diff_counts]
+        self._data = [data[storage.data[value.id]].reshape(value.shape) for value in graph.values]
+        self._diff = [diff[storage.diff[value.id]].reshape(value.shape) for value in graph.values]
+        for value, weight in graph.loss_values():
+            self._diff[value.id].fill(weight)
+        self.arena = Arena(graph.params, self.dtype)
+        self._param_data, self._param_diff = list(self.arena.data), list(self.arena.diff)
+        if share_with is not None:
+            self._share(share_with)
+        self.blobs = OrderedDict(
+            (name, Blob(self._data[value.id], self._diff[value.id])) for name, value in graph.public().items()
+        )
+        self.params: OrderedDict[str, list[Blob]] = OrderedDict()
+        for node in graph.nodes:
+            if node.params:
+                self.params[node.name] = [Blob(self._param_data[i], self._param_diff[i]) for i in node.params]
+
+    def _share(self, other: Net) -> None:
+        """Use the other net's arrays for every layer that both have."""
+        theirs = {node.name: node for node in other.graph.nodes if node.params}
+        problems = []
+        for node in self.graph.nodes:
+            there = theirs.get(node.name)
+            if not node.params or there is None:
+                continue
+            shapes = [self.graph.params[i].shape for i in node.params]
+            other_shapes = [other.graph.params[i].shape for i in there.params]
+            if shapes != other_shapes:
+                problems.append(
+                    f'{node.place}: layer "{node.name}" ({node.type}) has parameters {shapes}, '
+                    f"but {other_shapes} in phase {other.graph.phase}; expected the same"
+                )
+                continue
+            for mine, its in zip(node.params, there.params):
+                self._param_data[mine] = other._param_data[its]
+                self._param_diff[mine] = other._param_diff[its]
+        if problems:
+            raise GraphError(problems)
+
+    def _fill(self, share_with: Net | None) -> None:
+        shared = {node.name for node in share_with.graph.nodes} if share_with is not None else set()
+        for fact in self.graph.params:
+            node = self.graph.nodes[fact.node]
+            if fact.filler is None or fact.owner != fact.id or node.name in shared:
+                continue
+            random = generator(self.seed, fact.id)
+            try:
+                self._param_data[fact.id][...] = fill(fact.shape, fact.filler, random, self.dtype)
+            except LayerError as error:
+                raise GraphError([f'{node.place}: layer "{node.name}" ({node.type}): {error}']) from None
+
+    def _bind(self) -> None:
+        """Give each layer its arrays, and keep the arguments of every call ready."""
+        gradients = self.plan.gradients
+        self._calls: list[tuple] = []
+        for node in self.graph.nodes:
+            layer = node.layer
+            layer.params = [self._param_data[i] for i in node.params]
+            layer.param_diffs = [self._param_diff[i] if gradients.params[i] else None for i in node.params]
+            layer.scratch = SimpleNamespace(
+                **{
+                    name: aligned_zeros(count(work.shape), work.dtype or self.dtype).reshape(work.shape)
+                    for name, work in node.scratch.items()
+                }
+            )
+            wanted = gradients.bottoms[node.index]
+            self._calls.append(
+                (
+                    [self._data[i] for i in node.bottoms],
+                    [self._data[i] for i in node.tops],
+                    [self._diff[i] for i in node.tops],
+                    [self._diff[i] if want else None for i, want in zip(node.bottoms, wanted)],
+                )
+            )
+        self.reseed(self.seed)
+        public = self.graph.public()
+        self._overwritten_inputs = [
+            (self._data[i], self.blobs[self.graph.values[i].name].data)
+            for i in self.graph.inputs
+            if self._data[i] is not self._data[public[self.graph.values[i].name].id]
+        ]
+        self._losses = [(self._data[value.id], weight) for value, weight in self.graph.loss_values()]
+
+    # -- running ---------------------------------------------------------------------------------------------
+
+    def forward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
+        """Run every layer; return the net's outputs by name. ``after`` is called with each node that has run."""
+        for first, last in self._overwritten_inputs:
+            if not np.shares_memory(first, last):
+                first[...] = last
+        for index in self.plan.forward:
+            node = self.graph.nodes[index]
+            bottoms, tops, _, _ = self._calls[index]
+            try:
+                node.layer.forward(bottoms, tops)
+            except (DataError, LayerError) as error:
+                raise type(error)(f'layer "{node.name}" ({node.type}): {error}') from None
+            if after is not None:
+                after(node)
+        return {name: self.blobs[name].data for name in self.outputs}
+
+    def backward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
+        """Run every layer backward from the diffs of the tops; parameter diffs add up. Returns the inputs' diffs."""
+        for index in self.plan.backward:
+            node = self.graph.nodes[index]
+            node.layer.backward(*self._calls[index])
+            if after is not None:
+                after(node)
+        return {name: self.blobs[name].diff for name in self.inputs}
+
+    @property
+    def loss(self) -> float:
+        """The weighted sum of all losses of the last forward pass."""
+        return float(sum(weight * float(np.sum(data, dtype=np.float64)) for data, weight in self._losses))
+
+    def clear_param_diffs(self) -> None:
+        """Set the gradients of all parameters to zero."""
+        self.arena.learned_diff.fill(0)
+
+    def first_non_finite(self) -> tuple[Node, str] | None:
+        """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top."""
+        for node in self.graph.nodes:
+            for top in node.tops:
+                if not np.isfinite(self._data[top]).all():
+                    return node, self.graph.values[top].name
+        return None
+
+    # -- weights ---------------------------------------------------------------------------------------------
+
+    def copy_from(self, file: str | os.PathLike) -> CopyReport:
+        """Take the parameters of every layer that ``file`` (a caffemodel) has by name; see ``CopyReport``.
+
+        Raises WeightsError with a table of all mismatches, and then has changed nothing.
+        """
+        path = os.fspath(file)
+        return copy_arrays(path, read_weights(path), self.params)
+
+    def save(self, file: str | os.PathLike, *, diffs: bool = False) -> None:
+        """Write all parameters as a binary caffemodel, whole or not at all."""
+        layers = []
+        for node in self.graph.nodes:
+            if node.type == "Split":
+                continue
+            blobs = [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
+            layers.append((node.layer.param, blobs))
+        write_weights(os.fspath(file), self.graph.name, layers)
+
+    # -- what is inside --------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @property
+    def phase(self) -> int:
+        return TRAIN if self.graph.phase == "TRAIN" else TEST
+
+    @property
+    def layers(self) -> list:
+        """The layer objects, in running order."""
+        return [node.layer for node in self.graph.nodes]
+
+    @property
+    def inputs(self) -> list[str]:
+        return [self.graph.values[i].name for i in self.graph.inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The blobs that no layer reads, sorted by name as in Caffe."""
+        return [self.graph.values[i].name for i in self.graph.outputs]
+
+    @property
+    def blob_loss_weights(self) -> dict[str, float]:
+        weights = dict.fromkeys(self.blobs, 0.0)
+        weights.update((value.name, weight) for value, weight in self.graph.loss_values())
+        return weights
+
+    def state(self) -> dict[str, dict[str, int]]:
+        """Positions and counters of the layers that have any, by layer name."""
+        states = ((node.name, node.layer.state()) for node in self.graph.nodes)
+        return {name: state for name, state in states if state}
+
+    def restore_state(self, states: dict[str, dict[str, int]]) -> None:
+        """Take up what ``state`` returned; layers that it does not name stay as they are."""
+        for node in self.graph.nodes:
+            if node.name in states:
+                node.layer.restore(states[node.name])
+
+    def reseed(self, seed: int) -> None:
+        """Give every layer its own seed, derived from ``seed``, for the random numbers still to be drawn."""
+        self.seed = seed
+        for node in self.graph.nodes:
+            node.layer.seed = int(generator(seed, _LAYER_SEEDS, node.index).integers(1 << 62))
+
+    def close(self) -> None:
+        """Release the threads and files of the data layers; the net cannot run afterwards."""
+        close_layers(node.layer for node in self.graph.nodes)
+
+    def __enter__(self) -> Net:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+def _refuse_too_large(graph: Graph, path: str, needed: int, itemsize: int) -> None:
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed <= memory:
+        return
+    largest = max(graph.values, key=lambda value: value.count)
+    raise GraphError(
+        [
+            f'{path}: the net needs {needed:,} bytes, this machine has {memory:,}; its largest blob is "{largest.name}" '
+            f'of layer "{graph.nodes[largest.producer].name}" with {largest.count * itemsize:,} bytes'
+        ]
+    )

@@ -1,0 +1,144 @@
+"""From a solver file to a checked SolverParameter, and from that to the nets that it names."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.protobuf import text_format
+
+from ..errors import SolverError, did_you_mean, plural
+from ..proto import NetFile, caffe_pb2, find, format_text, parse_net, read_net, read_solver
+from .rates import check_policy
+
+
+@dataclass(frozen=True)
+class NetSource:
+    """One net of a solver: its text, the state it runs in, and how the log names where it came from."""
+
+    file: NetFile
+    level: int
+    stages: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A solver's parameters and nets, all checked; ``notes`` are remarks for the user."""
+
+    param: object
+    folder: str
+    train: NetSource
+    tests: tuple[NetSource, ...]
+    notes: tuple[str, ...]
+
+
+def read_definition(path: str, overrides: Mapping[str, str] | None = None) -> Definition:
+    """Read and check a solver file; ``overrides`` replace its scalar fields (``{"max_iter": "500"}``)."""
+    param = read_solver(path)
+    for key, text in (overrides or {}).items():
+        _override(param, key, text)
+    folder = os.path.dirname(path)
+    if not param.HasField("snapshot_prefix"):
+        param.snapshot_prefix = os.path.splitext(path)[0]
+    notes = []
+    if param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
+        notes.append(f"{path}: solver_mode is GPU; this program runs on the CPU")
+    try:
+        _check(param)
+        train, tests = _sources(param, folder, path)
+    except SolverError as error:
+        raise SolverError(f"{path}: {error}") from None
+    return Definition(param, folder, train, tests, tuple(notes))
+
+
+def _override(param, key: str, text: str) -> None:
+    fields = {name: field for name, field in param.DESCRIPTOR.fields_by_name.items() if field.message_type is None}
+    if key not in fields:
+        raise SolverError(f'--set: a solver has no field "{key}"{did_you_mean(key, fields)}')
+    repeated = hasattr(getattr(param, key), "append")
+    text_like = fields[key].cpp_type == fields[key].CPPTYPE_STRING
+    param.ClearField(key)
+    for value in text.split(",") if repeated else [text]:
+        try:
+            text_format.Parse(f"{key}: {json.dumps(value) if text_like else value}", param)
+        except text_format.ParseError:
+            raise SolverError(f'--set: "{value}" is no value for {key}; {_expected(fields[key])}') from None
+
+
+def _expected(field) -> str:
+    if field.enum_type is not None:
+        return f"expected one of {', '.join(value.name for value in field.enum_type.values)}"
+    kinds = {field.CPPTYPE_BOOL: "true or false", field.CPPTYPE_FLOAT: "a number"}
+    return f"expected {kinds.get(field.cpp_type, 'an integer')}"
+
+
+def _check(param) -> None:
+    check_policy(param)
+    for field, least in (
+        ("iter_size", 1),
+        ("average_loss", 1),
+        ("max_iter", 0),
+        ("display", 0),
+        ("snapshot", 0),
+        ("test_interval", 0),
+    ):
+        value = getattr(param, field)
+        if value < least:
+            raise SolverError(f"{field} is {value}; expected at least {least}")
+    if param.snapshot_format == caffe_pb2.SolverParameter.HDF5 and param.HasField("snapshot_format"):
+        raise SolverError("snapshot_format is HDF5; expected BINARYPROTO, the form that is written here")
+    if param.weight_decay < 0:
+        raise SolverError(f"weight_decay is {param.weight_decay:g}; expected at least 0")
+
+
+def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource, ...]]:
+    given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none"
+        raise SolverError(f"found {found}; expected one of net, net_param, train_net, train_net_param")
+    main = _read(param, given[0], folder, path)
+    train = _in_state(main, "train", param.train_state if param.HasField("train_state") else None)
+    shared = main if given[0] in ("net", "net_param") else None
+    tests = [_inline(inline, path) for inline in param.test_net_param]
+    tests += [read_net(find(name, folder)) for name in param.test_net]
+    if shared is not None and len(tests) < len(param.test_iter):
+        tests += [shared] * (len(param.test_iter) - len(tests))
+    if len(tests) != len(param.test_iter):
+        raise SolverError(
+            f"found {plural(len(param.test_iter), 'test_iter')} and {plural(len(tests), 'test net')}; "
+            "expected one test_iter for each"
+        )
+    if len(param.test_state) not in (0, len(tests)):
+        found = f"{plural(len(param.test_state), 'test_state')} and {plural(len(tests), 'test net')}"
+        raise SolverError(f"found {found}; expected none, or one for each")
+    if tests and param.test_interval < 1:
+        raise SolverError("found test_iter but no test_interval; expected at least 1")
+    for i, count in enumerate(param.test_iter):
+        if count < 1:
+            raise SolverError(f"test_iter number {i} is {count}; expected at least 1")
+    states = list(param.test_state) or [None] * len(tests)
+    return train, tuple(_in_state(net, "test", state) for net, state in zip(tests, states))
+
+
+def _read(param, field: str, folder: str, path: str) -> NetFile:
+    if field.endswith("_param"):
+        return _inline(getattr(param, field), path)
+    return read_net(find(getattr(param, field), folder))
+
+
+def _inline(net_param, path: str) -> NetFile:
+    """A net that stands inside the solver file; its lines are counted within the net."""
+    return parse_net(format_text(net_param), path)
+
+
+def _in_state(net: NetFile, role: str, state) -> NetSource:
+    """Level and stages: those that the net's own text asks for, then those of the solver."""
+    own = net.param.state
+    level, stages = own.level, list(own.stage)
+    if state is not None:
+        level = state.level if state.HasField("level") else level
+        stages += state.stage
+    return NetSource(net, level, tuple(stage for stage in stages if stage), f"{role} net file: {net.path}")

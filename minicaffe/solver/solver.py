@@ -1,0 +1,314 @@
+"""The training loop: forward, backward, update; displays, tests and snapshots when they are due.
+
+Follows Caffe's order of events exactly, so that logs and figures agree. Where Caffe is silent it is better: a
+loss or gradient that is not finite stops training before it can spoil the parameters, and a resumed run goes on
+with the data and random numbers where the snapshot was taken.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from .. import TEST, TRAIN
+from ..errors import NonFiniteError
+from ..net import Net
+from ..proto import find
+from .debug import DebugTrace
+from .definition import Definition, NetSource, read_definition
+from .events import Display, Listener, Output, TestResult
+from .rates import current_step, learning_rate
+from .rules import make_rule
+from .snapshot import make_folder, make_resume, read_snapshot, resume_states, snapshot_paths, write_snapshot
+
+__all__ = ["Solver", "get_solver"]
+
+
+def get_solver(
+    file: str | os.PathLike,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    listener: Listener | None = None,
+) -> Solver:
+    """The solver that a solver prototxt describes, its nets built and ready.
+
+    ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
+    ``listener`` is told of displays, tests and snapshots (see ``events``).
+    """
+    return Solver(read_definition(os.fspath(file), overrides), seed, listener)
+
+
+class Solver:
+    """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done."""
+
+    def __init__(self, definition: Definition, seed: int | None = None, listener: Listener | None = None):
+        self.param = definition.param
+        self.listener = listener or Listener()
+        self.iter = 0
+        self.stopped_early = False
+        self.last_tests: dict[int, TestResult] = {}
+        self.seed = _seed(self.param, seed)
+        self.net = _build(definition.train, TRAIN, self.seed)
+        self.test_nets: list[Net] = []
+        try:
+            self.rule = make_rule(self.param, self.net.arena)
+            for i, source in enumerate(definition.tests):
+                self.test_nets.append(_build(source, TEST, self.seed + 1 + i, share_with=self.net))
+            for path in self.param.weights:
+                for one in path.split(","):
+                    self.net.copy_from(find(one.strip(), definition.folder))
+        except BaseException:
+            self.close()
+            raise
+        self.notes = definition.notes + self.net.notes
+        self._trace = DebugTrace(self.net, lambda source, text: self.listener.debug(source, text))
+        self._losses: deque[float] = deque(maxlen=self.param.average_loss)
+        self._resumed_losses = False
+        self._stop = self._snapshot_asked = False
+        self._clock = time.perf_counter()
+        self._displayed_at = 0
+        self._state_before = self.net.arena.state.copy()
+        self._places_before = self._places()
+
+    # -- what a user calls -----------------------------------------------------------------------------------
+
+    def solve(self, resume_file: str | None = None) -> None:
+        """Train to ``max_iter``, from ``resume_file`` (a solverstate) if given; snapshot and test at the end."""
+        if resume_file:
+            self.restore(resume_file)
+        param = self.param
+        self.listener.started(self.net.name, param.lr_policy)
+        self.stopped_early = False
+        self.step(max(0, param.max_iter - self.iter))
+        due = not param.snapshot or self.iter % param.snapshot
+        if param.snapshot_after_train and due:
+            self.snapshot()
+        if not self.stopped_early:
+            if param.display and self.iter % param.display == 0:
+                self.net.forward()
+                self._losses.append(self._finite(self.net.loss))
+                self.listener.final_loss(self.iter, self._smoothed())
+            if param.test_interval and self.iter % param.test_interval == 0:
+                self.test_all()
+        self.listener.finished(self.stopped_early)
+
+    def step(self, iterations: int) -> float:
+        """Train for ``iterations``; return the last iteration's loss (the mean over ``iter_size``)."""
+        if not self._resumed_losses:
+            self._losses.clear()
+        self._resumed_losses = False
+        self._clock = time.perf_counter()
+        loss = math.nan
+        stop_at = self.iter + iterations
+        while self.iter < stop_at:
+            if self._test_due():
+                self.test_all()
+                if self._stop:
+                    self._take_up_stop()
+                    break
+            loss = self._iterate()
+            if self._requested():
+                break
+        return loss
+
+    def test_all(self) -> list[TestResult]:
+        """One test pass of every test net."""
+        return [self.test(i) for i in range(len(self.test_nets))]
+
+    def test(self, index: int) -> TestResult:
+        """The mean outputs of test net ``index`` over its ``test_iter`` batches, with the parameters of now."""
+        self.listener.testing(self.iter, index)
+        began = time.perf_counter()
+        net, batches = self.test_nets[index], self.param.test_iter[index]
+        sums: dict[str, np.ndarray] = {}
+        for batch in range(batches):
+            for name, data in net.forward().items():
+                sums[name] = sums.get(name, 0.0) + data.astype(np.float64)
+            self.listener.test_batch(index, batch, batches)
+            if self._stop:
+                batches = batch + 1
+                break
+        means = {name: total / batches for name, total in sums.items()}
+        result = TestResult(self.iter, index, _outputs(net, means), time.perf_counter() - began)
+        self.last_tests[index] = result
+        self.listener.tested(result)
+        return result
+
+    def snapshot(self) -> tuple[str, str]:
+        """Write ``PREFIX_iter_N.caffemodel`` and ``.solverstate``; return both paths."""
+        return self._write(self._places())
+
+    def restore(self, file: str | os.PathLike) -> None:
+        """Go on from a solverstate: parameters, history, iteration, and where ours says so, data and random state."""
+        path = os.fspath(file)
+        state = read_snapshot(path, self.net, self.rule.history)
+        self.iter = self._displayed_at = state.iter
+        if state.HasField("resume"):
+            states = resume_states(state.resume)
+            self._reseed(state.resume.seed)
+            for name, net in self._named_nets():
+                net.restore_state(states.get(name, {}))
+            self._losses.clear()
+            self._losses.extend(state.resume.recent_loss)
+            self._resumed_losses = True
+        else:
+            self.listener.note(f"{path} comes from Caffe: the data start again at the first record")
+        self.listener.restored(path)
+
+    def request_stop(self) -> None:
+        """Stop at the end of this iteration or test batch (safe to call from a signal handler)."""
+        self._stop = True
+
+    def request_snapshot(self) -> None:
+        """Write a snapshot at the end of this iteration (safe to call from a signal handler)."""
+        self._snapshot_asked = True
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the iteration to come."""
+        return learning_rate(self.param, self.iter)
+
+    def close(self) -> None:
+        """Release the threads and files of all nets."""
+        for net in (self.net, *self.test_nets):
+            net.close()
+
+    # -- one iteration ---------------------------------------------------------------------------------------
+
+    def _iterate(self) -> float:
+        param = self.param
+        shown = bool(param.display) and self.iter % param.display == 0
+        self._places_before = self._places()
+        self._state_before[...] = self.net.arena.state
+        self.net.clear_param_diffs()
+        loss = 0.0
+        trace = self._trace if shown and param.debug_info else None
+        for _ in range(param.iter_size):
+            self.net.forward(trace and trace.forward)
+            loss += self._finite(self.net.loss)
+            self.net.backward(trace and trace.backward)
+        loss /= param.iter_size
+        if trace:
+            trace.all_params()
+        self._losses.append(loss)
+        if shown:
+            self._display()
+        norm = self.rule.gradient_norm()
+        if not math.isfinite(norm):
+            self._give_up("gradient", self._first_bad_gradient())
+        self.rule.apply(self.lr, norm)
+        if trace:
+            trace.update()
+        self.listener.stepped(self.iter, loss, self._images() * param.iter_size)
+        self.iter += 1
+        return loss
+
+    def _requested(self) -> bool:
+        """Snapshot if one is due or asked for; whether to stop."""
+        param = self.param
+        if (param.snapshot and self.iter % param.snapshot == 0) or self._snapshot_asked:
+            self._snapshot_asked = False
+            self.snapshot()
+        if self._stop:
+            self._take_up_stop()
+            return True
+        return False
+
+    def _take_up_stop(self) -> None:
+        self._stop = False
+        self.stopped_early = True
+
+    def _test_due(self) -> bool:
+        param = self.param
+        due = bool(param.test_interval) and self.iter % param.test_interval == 0
+        return due and bool(self.test_nets) and (self.iter > 0 or param.test_initialization)
+
+    def _display(self) -> None:
+        now = time.perf_counter()
+        seconds = now - self._clock
+        done = self.iter - self._displayed_at
+        outputs = _outputs(self.net, {name: self.net.blobs[name].data for name in self.net.outputs})
+        rate = done / (seconds or 1.0)
+        self.listener.displayed(
+            Display(self.iter, self._smoothed(), self.lr, outputs, rate, seconds, self.param.display)
+        )
+        self._clock, self._displayed_at = now, self.iter
+
+    def _smoothed(self) -> float:
+        return sum(self._losses) / len(self._losses)
+
+    def _images(self) -> int:
+        values = [value for value in self.net.graph.values if not self.net.graph.nodes[value.producer].bottoms]
+        return values[0].shape[0] if values and values[0].shape else 1
+
+    # -- what is not finite ----------------------------------------------------------------------------------
+
+    def _finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            found = self.net.first_non_finite()
+            where = f'blob "{found[1]}" of layer "{found[0].name}" ({found[0].type})' if found else "the loss itself"
+            self._give_up("loss", where)
+        return loss
+
+    def _first_bad_gradient(self) -> str:
+        for fact in self.net.graph.params:
+            node = self.net.graph.nodes[fact.node]
+            if not np.isfinite(self.net.params[node.name][fact.index].diff).all():
+                return f'parameter {fact.index} ({fact.label}) of layer "{node.name}" ({node.type})'
+        return "their sum of squares"
+
+    def _give_up(self, what: str, where: str) -> None:
+        """Put BatchNorm's statistics back, write the last finite state, and say where it went wrong."""
+        self.net.arena.state[...] = self._state_before
+        model, _ = self._write(self._places_before)
+        raise NonFiniteError(
+            f"iteration {self.iter}: the {what} is not finite, first seen in {where}; "
+            f"the state before this iteration is in {model}"
+        )
+
+    # -- snapshots -------------------------------------------------------------------------------------------
+
+    def _write(self, places) -> tuple[str, str]:
+        param = self.param
+        make_folder(param.snapshot_prefix)
+        model, state = snapshot_paths(param.snapshot_prefix, self.iter)
+        self.listener.snapshotting(model, state)
+        resume = make_resume(self.seed, places, self._losses)
+        step = current_step(param, self.iter)
+        write_snapshot(state, model, self.net, self.iter, step, self.rule.history, resume, param.snapshot_diff)
+        return model, state
+
+    def _named_nets(self) -> list[tuple[str, Net]]:
+        return [("train", self.net), *((f"test{i}", net) for i, net in enumerate(self.test_nets))]
+
+    def _places(self) -> list[tuple[str, dict]]:
+        return [(name, net.state()) for name, net in self._named_nets()]
+
+    def _reseed(self, seed: int) -> None:
+        self.seed = seed
+        for i, (_, net) in enumerate(self._named_nets()):
+            net.reseed(seed + i)
+
+
+def _seed(param, seed: int | None) -> int:
+    if seed is not None:
+        return seed
+    if param.random_seed >= 0:
+        return param.random_seed
+    return int.from_bytes(os.urandom(4), "little")
+
+
+def _build(source: NetSource, phase: int, seed: int, share_with: Net | None = None) -> Net:
+    return Net(source.file, phase, level=source.level, stages=source.stages, seed=seed, share_with=share_with)
+
+
+def _outputs(net: Net, arrays) -> tuple[Output, ...]:
+    weights = net.blob_loss_weights
+    numbers = [(name, float(value)) for name in net.outputs for value in np.ravel(arrays[name])]
+    return tuple(Output(i, name, value, weights[name]) for i, (name, value) in enumerate(numbers))
