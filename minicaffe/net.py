@@ -326,7 +326,7 @@ def _refuse_too_large(graph: Graph, path: str, needed: int, itemsize: int) -> No
     largest = max(graph.values, key=lambda value: value.count)
     raise GraphError(
         [
-            f'{path}: the net needs {needed:,} bytes, this machine has {memory:,}; its largest blob is "{largest.name}" '
-            f'of layer "{graph.nodes[largest.producer].name}" with {largest.count * itemsize:,} bytes'
+            f"{path}: the net needs {needed:,} bytes, this machine has {memory:,}; its largest blob is "
+            f'"{largest.name}" of layer "{graph.nodes[largest.producer].name}" with {largest.count * itemsize:,} bytes'
         ]
     )

@@ -17,7 +17,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Display:
-    """A training display: ``loss`` is the smoothed one; ``span`` iterations took ``seconds``; ``rate`` is per second."""
+    """A training display: ``loss`` is smoothed; ``span`` iterations took ``seconds``; ``rate`` is per second."""
 
     iteration: int
     loss: float
