@@ -23,6 +23,8 @@ import threading
 from pathlib import Path
 
 import numba
+import numba.extending
+import numpy as np
 
 ELEMENTS = 4096
 """Grain of elementwise kernels: cuts fall on multiples of it, so vector bodies and tails never move."""
@@ -39,7 +41,7 @@ def _source_hash() -> str:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept: NUMBA_CACHE_DIR, or the user's cache folder; new sources, new folder."""
+    """Where compiled kernels are kept: NUMBA_CACHE_DIR or the user's cache folder; new sources, new folder."""
     base = os.environ.get("NUMBA_CACHE_DIR")
     if base is None:
         home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -61,11 +63,11 @@ def _cache_usable() -> bool:
 _CACHED = _cache_usable()
 
 
-def _compile(function, **options):
+def _compile(function, fastmath=_FASTMATH, **options):
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_CACHE)  # read once, here, by this function's cache
     try:
-        return numba.njit(cache=_CACHED, error_model="numpy", fastmath=_FASTMATH, **options)(function)
+        return numba.njit(cache=_CACHED, error_model="numpy", fastmath=fastmath, **options)(function)
     finally:
         numba.config.CACHE_DIR = before
 
@@ -78,6 +80,35 @@ def kernel(function):
 def inline(function):
     """Compile a helper that kernels call; it is inlined into them."""
     return _compile(function, forceinline=True)
+
+
+def inline_exact(function):
+    """Like ``inline`` for arithmetic that must not be reordered, such as ``(x + big) - big``."""
+    return _compile(function, {"contract"}, forceinline=True)
+
+
+def by_type(float32, float64):
+    """A helper of one argument that kernels call: ``float32`` or ``float64``, by the type of its argument."""
+
+    def chosen(x):
+        return float32(x) if isinstance(x, np.float32) else float64(x)
+
+    @numba.extending.overload(chosen)
+    def choose(x):
+        if x == numba.float32:
+            return lambda x: float32(x)
+        return lambda x: float64(x)
+
+    return chosen
+
+
+def distinct(x, y):
+    """``x``, or None where it lies in the memory of ``y``.
+
+    Elementwise kernels take None for "the input is in the output": only then does in-place work use vectors.
+    """
+    same = x.__array_interface__["data"][0] == y.__array_interface__["data"][0]
+    return None if same else x
 
 
 # -- threads -------------------------------------------------------------------------------------------------

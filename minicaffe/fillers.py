@@ -1,0 +1,110 @@
+"""How parameters are filled before training, Caffe's filler types, from a generator that is the same everywhere.
+
+For a shape (num, channels, ...): fan_in = count / num, fan_out = count / channels; a shape of one axis counts as
+(num, 1). Random numbers are drawn in float64 and rounded, so that float32 and float64 nets start alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .errors import LayerError, did_you_mean, shape_text
+
+__all__ = ["fill", "filler_types", "generator"]
+
+
+def generator(seed: int, *stream: int) -> np.random.Generator:
+    """A generator of its own for each (seed, stream): Philox, a counter-based generator, alike on every platform."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *stream))))
+
+
+def fill(shape: Sequence[int], filler, random: np.random.Generator, dtype="float32") -> np.ndarray:
+    """A new array of ``shape``, filled as the FillerParameter ``filler`` says.
+
+    Raises LayerError for an unknown type, options that make no sense, or a shape that the type cannot fill.
+    """
+    try:
+        fill_type = _TYPES[filler.type]
+    except KeyError:
+        raise LayerError(f'unknown filler type "{filler.type}"{did_you_mean(filler.type, _TYPES)}') from None
+    if filler.sparse != -1 and filler.type != "gaussian":
+        raise LayerError(f'sparse is an option of filler type "gaussian", found with "{filler.type}"')
+    shape = tuple(int(n) for n in shape)
+    return np.ascontiguousarray(fill_type(shape, filler, random), dtype).reshape(shape)
+
+
+def filler_types() -> list[str]:
+    """The known filler types, sorted."""
+    return sorted(_TYPES)
+
+
+def _constant(shape, filler, random):
+    return np.full(shape, filler.value)
+
+
+def _uniform(shape, filler, random):
+    return random.uniform(filler.min, filler.max, shape)
+
+
+def _gaussian(shape, filler, random):
+    """N(mean, std); with ``sparse`` k >= 0 each number is kept with probability k / num, and otherwise 0."""
+    if filler.std < 0:
+        raise LayerError(f"filler std is {filler.std:g}; expected at least 0")
+    values = filler.mean + filler.std * random.standard_normal(shape)
+    if filler.sparse >= 0 and shape:
+        kept = min(1.0, filler.sparse / shape[0])
+        values *= random.random(shape) < kept
+    return values
+
+
+def _xavier(shape, filler, random):
+    """Uniform within +-sqrt(3 / n), so that the variance is 1 / n. Glorot and Bengio, 2010."""
+    limit = math.sqrt(3.0 / _fan(shape, filler))
+    return random.uniform(-limit, limit, shape)
+
+
+def _msra(shape, filler, random):
+    """N(0, sqrt(2 / n)). He et al., arXiv 1502.01852."""
+    return math.sqrt(2.0 / _fan(shape, filler)) * random.standard_normal(shape)
+
+
+def _positive_unitball(shape, filler, random):
+    """Uniform in (0, 1), then each output's (the first axis) weights divided by their sum."""
+    values = random.random(shape).reshape(shape[0] if shape else 1, -1)
+    return (values / values.sum(axis=1, keepdims=True)).reshape(shape)
+
+
+def _bilinear(shape, filler, random):
+    """The kernel that interpolates linearly along both axes; for Deconvolution with as many groups as channels."""
+    if len(shape) != 4 or shape[2] != shape[3]:
+        raise LayerError(
+            f'filler type "bilinear" found shape {shape_text(shape)}; expected 4 axes with a square kernel'
+        )
+    size = shape[3]
+    factor = math.ceil(size / 2)
+    centre = (2 * factor - 1 - factor % 2) / (2.0 * factor)
+    tent = 1 - np.abs(np.arange(size) / factor - centre)
+    return np.broadcast_to(np.outer(tent, tent), shape)
+
+
+def _fan(shape, filler) -> float:
+    """The n of xavier and msra: fan_in, fan_out or their mean, as ``variance_norm`` says."""
+    numbers = math.prod(shape)
+    fan_in = numbers / shape[0] if shape else 1
+    fan_out = numbers / shape[1] if len(shape) > 1 else numbers
+    norm = filler.VarianceNorm.Name(filler.variance_norm)
+    return {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}[norm]
+
+
+_TYPES: dict[str, Callable] = {
+    "bilinear": _bilinear,
+    "constant": _constant,
+    "gaussian": _gaussian,
+    "msra": _msra,
+    "positive_unitball": _positive_unitball,
+    "uniform": _uniform,
+    "xavier": _xavier,
+}
