@@ -1,0 +1,38 @@
+"""Caffe's files: the schema, prototxt in and out, weights, solver states, mean images, and which layers a net has."""
+
+from . import caffe_pb2
+from .blobs import array_from_blob, blob_from_array, blob_shape, fill_blob
+from .files import read_message, write_message, write_whole
+from .filtering import filter_net
+from .formatting import format_text
+from .paths import find
+from .text import NetFile, SolverFile, net_file, parse_net, parse_text, read_net, read_solver, read_solver_file
+from .weights import read_mean, read_state, read_weights, write_mean, write_state, write_weights
+
+__all__ = [
+    "NetFile",
+    "SolverFile",
+    "array_from_blob",
+    "blob_from_array",
+    "blob_shape",
+    "caffe_pb2",
+    "fill_blob",
+    "filter_net",
+    "find",
+    "format_text",
+    "net_file",
+    "parse_net",
+    "parse_text",
+    "read_mean",
+    "read_message",
+    "read_net",
+    "read_solver",
+    "read_solver_file",
+    "read_state",
+    "read_weights",
+    "write_mean",
+    "write_message",
+    "write_state",
+    "write_weights",
+    "write_whole",
+]

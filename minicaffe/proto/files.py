@@ -1,0 +1,121 @@
+"""Files: written whole or not at all; binary messages read with a clear word where they are something else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+
+from google.protobuf.message import DecodeError
+
+from ..errors import ProtoError, did_you_mean, plural
+from . import caffe_pb2
+from .kinds import DESCRIBED, kind_of
+
+_KINDS = {
+    caffe_pb2.NetParameter: ("caffemodel", "a binary caffemodel"),
+    caffe_pb2.SolverState: ("solverstate", "a binary solver state"),
+    caffe_pb2.BlobProto: ("blob", "a binaryproto of one blob"),
+}
+
+
+def read_bytes(path, wanted: str) -> bytes:
+    """The content of a file; ProtoError, which says what was ``wanted``, if there is none."""
+    path = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except IsADirectoryError:
+        raise ProtoError(f"{path}: is a folder, expected {wanted}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        folder, name = os.path.split(path)
+        if not os.path.isdir(folder or "."):
+            raise ProtoError(f'{path}: no such file, as there is no folder "{folder}"; expected {wanted}') from None
+        near = did_you_mean(name, os.listdir(folder or "."))
+        raise ProtoError(f"{path}: no such file, expected {wanted}{near}") from None
+    except OSError as error:
+        raise ProtoError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def write_whole(path, data: bytes) -> None:
+    """Write a file whole or not at all: to a temporary file beside it, flushed to the disk, then renamed.
+
+    ProtoError if that fails; then the file is as it was before.
+    """
+    path = os.fspath(path)
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise ProtoError(f'{path}: cannot be written, as there is no folder "{os.path.dirname(path)}"')
+    if os.path.isdir(target):
+        raise ProtoError(f"{path}: cannot be written, as it is a folder")
+    try:
+        _replace(target, folder, data)
+    except OSError as error:
+        raise ProtoError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _replace(target: str, folder: str, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=folder)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _flush_folder(folder)
+
+
+def _mode(target: str) -> int:
+    """The permissions that a plain write would leave: those of the file there, or the user's own for new ones."""
+    try:
+        return os.stat(target).st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _flush_folder(folder: str) -> None:
+    """Bring the renaming itself to the disk, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_message(path, message_class):
+    """A binary message from a file; ProtoError if it is of another kind, cut short or damaged."""
+    kind, wanted = _KINDS.get(message_class, (None, f"a binary {message_class.DESCRIPTOR.name}"))
+    data = read_bytes(path, wanted)
+    found = kind_of(data)
+    if found == "empty" or (kind and found != kind):
+        raise ProtoError(f"{path}: {DESCRIBED[found]}, expected {wanted}{_learned_net(found, data)}")
+    try:
+        return message_class.FromString(data)
+    except DecodeError:
+        size = plural(len(data), "byte")
+        raise ProtoError(f"{path}: is cut short or damaged at {size}, expected {wanted}") from None
+
+
+def _learned_net(found: str, data: bytes) -> str:
+    """For a solver state in the wrong place: the weights that it belongs to."""
+    if found != "solverstate":
+        return ""
+    try:
+        name = caffe_pb2.SolverState.FromString(data).learned_net
+    except DecodeError:
+        return ""
+    return f'; did you mean its learned_net "{name}"?' if name else ""
+
+
+def write_message(path, message) -> None:
+    """Write a message in binary form, whole or not at all."""
+    write_whole(path, message.SerializeToString())

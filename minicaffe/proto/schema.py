@@ -1,0 +1,34 @@
+"""The schema, loaded from caffe.desc into a descriptor pool of its own.
+
+A private pool lets minicaffe live in one process with OpenCV, with Caffe itself or with a fork's schema, all of
+which call their file caffe.proto. Works on protobuf 4.21 to 7, whose names for a few things differ.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+
+def _load():
+    described = descriptor_pb2.FileDescriptorSet.FromString((Path(__file__).parent / "caffe.desc").read_bytes())
+    pool = descriptor_pool.DescriptorPool()
+    for file in described.file:
+        pool.AddSerializedFile(file.SerializeToString())
+    return pool, pool.FindFileByName(described.file[0].name)
+
+
+POOL, DESCRIPTOR = _load()
+"""The pool, and the descriptor of its one file."""
+
+if hasattr(message_factory, "GetMessageClass"):
+    message_class = message_factory.GetMessageClass
+else:  # protobuf 4.21
+    message_class = message_factory.MessageFactory(POOL).GetPrototype
+
+
+def is_repeated(field) -> bool:
+    """Whether a field holds any number of values."""
+    known = getattr(field, "is_repeated", None)
+    return field.label == field.LABEL_REPEATED if known is None else known

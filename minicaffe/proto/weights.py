@@ -1,0 +1,87 @@
+"""Weights, solver states and mean images: Caffe's own binary files, read into arrays and written from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..errors import ProtoError, WeightsError, shape_text
+from . import caffe_pb2
+from .blobs import array_from_blob, fill_blob
+from .files import read_message, write_message
+
+_LARGEST = 2**31 - 1  # protobuf's limit for one message, in bytes
+
+
+def read_weights(path) -> dict[str, list[np.ndarray]]:
+    """The blobs of each layer of a caffemodel that has any, by the layer's name, in the order of the file.
+
+    Takes the present form of layers and the older two. ProtoError if the file is not a caffemodel or is damaged;
+    WeightsError if two layers of one name have blobs.
+    """
+    net = read_message(path, caffe_pb2.NetParameter)
+    weights: dict[str, list[np.ndarray]] = {}
+    old = [layer.layer if layer.HasField("layer") else layer for layer in net.layers]
+    for layer in [*net.layer, *old]:
+        if not layer.blobs:
+            continue
+        if layer.name in weights:
+            raise WeightsError(f'{path}: two layers are named "{layer.name}", expected weights for one')
+        try:
+            weights[layer.name] = [array_from_blob(blob) for blob in layer.blobs]
+        except ProtoError as error:
+            raise ProtoError(f'{path}: layer "{layer.name}": {error}') from None
+    return weights
+
+
+def write_weights(path, net_name: str, layers: Iterable[tuple]) -> None:
+    """Write a caffemodel, whole or not at all.
+
+    ``layers`` are (LayerParameter, arrays, diffs): the layer as the net has it, ``phase`` included, its parameters, and
+    their diffs or None. WeightsError if that is more than one protobuf message can hold.
+    """
+    layers = list(layers)
+    size = sum(np.asarray(a).nbytes for _, arrays, diffs in layers for a in (*arrays, *(diffs or ())))
+    if size > _LARGEST:
+        raise WeightsError(f"{path}: the weights are {size} bytes, expected at most {_LARGEST} for a binary caffemodel")
+    net = caffe_pb2.NetParameter(name=net_name)
+    for param, arrays, diffs in layers:
+        layer = net.layer.add()
+        layer.CopyFrom(param)
+        layer.ClearField("blobs")
+        for array, diff in zip(arrays, diffs or [None] * len(arrays)):
+            fill_blob(layer.blobs.add(), array, diff)
+    write_message(path, net)
+
+
+def read_state(path):
+    """The SolverState of a solverstate file."""
+    return read_message(path, caffe_pb2.SolverState)
+
+
+def write_state(path, state) -> None:
+    """Write a SolverState, whole or not at all."""
+    write_message(path, state)
+
+
+def read_mean(path) -> np.ndarray:
+    """The mean image of a binaryproto, (channels, height, width) float32."""
+    try:
+        array = array_from_blob(read_message(path, caffe_pb2.BlobProto))
+    except ProtoError as error:
+        raise error if str(error).startswith(str(path)) else ProtoError(f"{path}: {error}") from None
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3:
+        raise ProtoError(f"{path}: holds a blob of {shape_text(array.shape)}, expected one mean image of 3 axes")
+    return array.astype(np.float32, copy=False)
+
+
+def write_mean(path, mean) -> None:
+    """Write a mean image (channels, height, width) as Caffe's tools do: one image in the older form of shape."""
+    blob = caffe_pb2.BlobProto()
+    fill_blob(blob, np.asarray(mean, np.float32))
+    blob.num, blob.channels, blob.height, blob.width = 1, *blob.shape.dim
+    blob.ClearField("shape")
+    write_message(path, blob)
