@@ -1,0 +1,93 @@
+"""The command ``minicaffe``: the only room that prints.
+
+Nothing heavy is imported before a command needs it: ``minicaffe --help`` loads neither numpy nor numba.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import GraphError, MinicaffeError, UsageError, did_you_mean
+from ..version import __version__
+from . import data, test, train
+from .flags import parse, split_command
+from .usage import command_help, overview
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = (train.COMMAND, test.COMMAND, data.COMMAND)
+
+_HELP = {"-h", "-help", "--help"}
+_VERSION = {"-version", "--version"}
+_BAD_INPUT, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 2 bad input, 130 interrupted, 141 output closed."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _silence_outputs()
+        return _PIPE_CLOSED
+    except GraphError as error:
+        return _refuse(*error.problems)
+    except MinicaffeError as error:
+        return _refuse(str(error))
+    except MemoryError as error:
+        return _refuse(f"out of memory ({error})" if str(error) else "out of memory; a smaller batch_size needs less")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _refuse(f"{where}{error.strerror or error}")
+
+
+def _dispatch(words: list[str]) -> int:
+    name, rest = split_command(words, COMMANDS)
+    if name is None and _VERSION.intersection(words):
+        print(f"minicaffe {__version__}")
+        return 0
+    commands = {command.name: command for command in COMMANDS}
+    if name == "help" or name is None:
+        asked = rest[0] if name == "help" and rest else None
+        if name is None and words and not _HELP.intersection(words):
+            raise UsageError(f"no command given; expected one of {', '.join(commands)}")
+        print(overview(COMMANDS) if asked is None else command_help(_find(asked, commands)))
+        return 0
+    command = _find(name, commands)
+    if _HELP.intersection(rest):
+        print(command_help(command))
+        return 0
+    return command.run(parse(command, rest))
+
+
+def _find(name: str, commands):
+    if name not in commands:
+        near = did_you_mean(name, commands) or f"; expected one of {', '.join(commands)}"
+        raise UsageError(f'"{name}" is no command{near}')
+    return commands[name]
+
+
+def _refuse(*sentences: str) -> int:
+    try:
+        for sentence in sentences:
+            print(f"minicaffe: error: {sentence}", file=sys.stderr)
+    except BrokenPipeError:
+        _silence_outputs()
+    return _BAD_INPUT
+
+
+def _silence_outputs() -> None:
+    """Point both outputs nowhere, so that the interpreter's own flush at exit meets no closed pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,162 @@
+"""Flags in Caffe's spellings: ``-solver X``, ``--solver X`` and ``--solver=X`` are one and the same.
+
+A command lists its flags as data; ``parse`` reads the words of a command line against that list, and every
+mistake is a UsageError of one sentence with the nearest flag that exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag. ``value`` is the word that stands for its value in the help; without one it is a switch."""
+
+    name: str
+    value: str
+    help: str
+    convert: Callable[[str], Any] = str
+    default: Any = None
+    pairs: bool = False
+    """May be given several times, and takes every KEY=VALUE word that follows."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its flags, its help, and the function that does it.
+
+    ``subject`` names the flag whose value may be given as a bare word (``minicaffe train SOLVER``).
+    """
+
+    name: str
+    summary: str
+    about: str
+    subject: str
+    flags: tuple[Flag, ...]
+    examples: tuple[str, ...]
+    run: Callable[[dict[str, Any]], int]
+
+
+def whole(least: int | None = None) -> Callable[[str], int]:
+    """A converter to a whole number, of at least ``least`` if given."""
+    expected = "a whole number" if least is None else f"a whole number of at least {least}"
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or (least is not None and number < least):
+            raise UsageError(f'"{text}"; expected {expected}')
+        return number
+
+    return convert
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A converter that accepts just these words."""
+
+    def convert(text: str) -> str:
+        if text not in words:
+            raise UsageError(f'"{text}"; expected {", ".join(words[:-1])} or {words[-1]}{did_you_mean(text, words)}')
+        return text
+
+    return convert
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """The words of a comma list, without empty ones."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def split_command(words: Sequence[str], commands: Sequence[Command]) -> tuple[str | None, list[str]]:
+    """Return the command's name, or None, and the other words: flags may stand before it, as in Caffe."""
+    valued = {flag.name for command in commands for flag in command.flags if flag.value}
+    skip = False
+    for i, word in enumerate(words):
+        if skip:
+            skip = False
+        elif _flag_name(word) is None:
+            return word, [*words[:i], *words[i + 1 :]]
+        else:
+            skip = "=" not in word and _flag_name(word) in valued
+    return None, list(words)
+
+
+def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
+    """Return the value of every flag of ``command``, its default where the words do not give it."""
+    flags = {flag.name: flag for flag in command.flags}
+    values = {flag.name: {} if flag.pairs else flag.default for flag in command.flags}
+    subject, left = flags[command.subject], list(words)
+    while left:
+        word = left.pop(0)
+        if _flag_name(word) is None:
+            if values[subject.name] is not None:
+                raise UsageError(f'{command.name}: "{word}" is one word too many; expected one {subject.value}')
+            values[subject.name] = _converted(subject, subject.value, word)
+            continue
+        flag, text = _flag_and_text(command.name, flags, word, left)
+        if not flag.value:
+            values[flag.name] = True
+        elif flag.pairs:
+            values[flag.name].update(_pairs(flag, text, left))
+        else:
+            values[flag.name] = _converted(flag, f"--{flag.name}", text)
+    if values[subject.name] is None:
+        raise UsageError(f"{command.name} needs a {subject.value}; expected minicaffe {command.name} {subject.value}")
+    return values
+
+
+def _flag_and_text(command: str, flags: dict[str, Flag], word: str, left: list[str]) -> tuple[Flag, str]:
+    """The flag that ``word`` names and the text of its value, which may be the next of the words ``left``."""
+    name, (spelled, given, text) = _flag_name(word), word.partition("=")
+    if name not in flags:
+        raise UsageError(f"{command} has no flag {spelled}{_nearest_flag(name, flags)}")
+    flag = flags[name]
+    if flag.value and not given:
+        if not left or _flag_name(left[0]) in flags:
+            raise UsageError(f"--{name} has no value; expected --{name} {flag.value}")
+        text = left.pop(0)
+    elif given and not flag.value:
+        raise UsageError(f'--{name} takes no value; found "{text}"')
+    return flag, text
+
+
+def _flag_name(word: str) -> str | None:
+    """``--snapshot-file=x`` is ``snapshot_file``; a word that is no flag is None."""
+    if not word.startswith("-") or word.strip("-") == "":
+        return None
+    return word.partition("=")[0].lstrip("-").replace("-", "_")
+
+
+def _nearest_flag(name: str, flags) -> str:
+    near = did_you_mean(name, flags)
+    return near.replace(' "', ' "--') if near else "; it knows " + ", ".join(f"--{known}" for known in flags)
+
+
+def _pairs(flag: Flag, text: str, left: list[str]) -> dict[str, str]:
+    """``text`` and the KEY=VALUE words that follow it, which are taken from ``left``."""
+    words = [text]
+    while left and _flag_name(left[0]) is None and "=" in left[0]:
+        words.append(left.pop(0))
+    pairs = {}
+    for word in words:
+        key, given, value = word.partition("=")
+        if not given or not key.strip():
+            raise UsageError(f'--{flag.name} is "{word}"; expected {flag.value}')
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def _converted(flag: Flag, spelled: str, text: str):
+    if not text:
+        raise UsageError(f"{spelled} is empty; expected {flag.value}")
+    try:
+        return flag.convert(text)
+    except UsageError as error:
+        raise UsageError(f"{spelled} is {error}") from None

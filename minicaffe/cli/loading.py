@@ -1,0 +1,22 @@
+"""What training and testing have in common: weights from files, and remarks about what has no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .log import Log
+
+
+def load_weights(net, paths: Iterable[str], log: Log) -> None:
+    """Copy every caffemodel into ``net``; log which layers of a file, and which of the net, found no partner."""
+    for path in paths:
+        report = net.copy_from(path)
+        for name in report.ignored:
+            log.info("net.cpp:744", f"Ignoring source layer {name}")
+        if report.missing:
+            log.warning(f"{path} has no weights for {', '.join(report.missing)}: left as they were")
+
+
+def warn_of_gpu(device: str, log: Log) -> None:
+    """Caffe's -gpu is accepted, and has no effect."""
+    log.warning(f"-gpu {device} has no effect: this program runs on the CPU")

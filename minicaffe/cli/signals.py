@@ -1,0 +1,45 @@
+"""Signals while a solver runs: Ctrl-C stops after a snapshot, SIGHUP takes a snapshot and goes on, as in Caffe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+EFFECTS = ("stop", "snapshot", "none")
+
+_STOPPING = b"minicaffe: stopping after this iteration; Ctrl-C again stops at once\n"
+
+
+@contextlib.contextmanager
+def handled(solver, sigint_effect: str, sighup_effect: str) -> Iterator[None]:
+    """Within this block each signal has its effect on ``solver``: one of EFFECTS.
+
+    A second SIGINT, once the first has asked to stop, raises KeyboardInterrupt.
+    """
+    stopping = False
+
+    def act(number, _frame):
+        nonlocal stopping
+        effect = sigint_effect if number == signal.SIGINT else sighup_effect
+        if effect == "snapshot":
+            solver.request_snapshot()
+        elif effect == "stop":
+            if stopping and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            stopping = True
+            solver.request_stop()
+            if number == signal.SIGINT:
+                with contextlib.suppress(OSError):  # a closed stderr must not keep the solver from stopping
+                    os.write(2, _STOPPING)  # not through sys.stderr, which may be in the middle of a line
+
+    numbers = [signal.SIGINT]
+    if hasattr(signal, "SIGHUP"):  # not on every system
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, act) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

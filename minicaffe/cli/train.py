@@ -1,0 +1,129 @@
+"""``minicaffe train``: run a solver, as ``caffe train`` does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import Any
+
+from ..errors import UsageError
+from .flags import Command, Flag, comma_list, one_of, whole
+from .loading import load_weights, warn_of_gpu
+from .log import Log, build_lines
+from .progress import Screen, duration
+from .results import Results, by_name, in_words
+from .signals import EFFECTS, handled
+
+
+def run(options: dict[str, Any]) -> int:
+    """Build the solver, take up weights or a snapshot, solve, and say what was reached."""
+    if options["snapshot"] and options["weights"]:
+        raise UsageError("--snapshot resumes a training and --weights begins a new one; expected one of the two")
+    from ..kernels import _jit
+    from ..solver import get_solver
+    from .report import TrainReport
+
+    if options["threads"]:
+        _jit.set_threads(options["threads"])
+    screen = Screen()
+    log, results = Log(screen.line), Results(options["json"])
+    report = TrainReport(log, screen, results)
+    with contextlib.closing(screen):
+        solver = get_solver(options["solver"], overrides=options["set"], seed=options["seed"], listener=report)
+        with contextlib.closing(solver):
+            results.on_closed = solver.request_stop
+            _prepare(solver, options, log)
+            log.info("caffe.cpp:239", "Starting Optimization")
+            first, begin = solver.iter, time.perf_counter()
+            screen.start(f"{solver.net.name}: ", solver.param.max_iter, first)
+            with handled(solver, options["sigint_effect"], options["sighup_effect"]):
+                solver.solve()
+            screen.close()
+            log.info("caffe.cpp:250", "Optimization Done.")
+            _close(solver, report, results, first, time.perf_counter() - begin)
+    return 0
+
+
+def _prepare(solver, options: dict[str, Any], log: Log) -> None:
+    """Load what the flags name, and log how the solver came to be."""
+    from ..proto import format_text
+
+    shown = type(solver.param)()
+    shown.CopyFrom(solver.param)
+    if options["weights"]:
+        shown.weights[:] = [",".join(options["weights"])]
+    log.infos(build_lines(shown, format_text(shown)))
+    load_weights(solver.net, options["weights"], log)
+    for note in solver.notes:
+        log.warning(note)
+    if options["gpu"] is not None and not _asks_for_gpu(solver.param):
+        warn_of_gpu(options["gpu"], log)
+    if options["snapshot"]:
+        log.info("caffe.cpp:235", f"Resuming from {options['snapshot']}")
+        solver.restore(options["snapshot"])
+    log.release()
+
+
+def _asks_for_gpu(param) -> bool:
+    """Whether the file itself says GPU, in which case the solver has its own remark."""
+    return param.HasField("solver_mode") and param.solver_mode == type(param).GPU
+
+
+def _close(solver, report, results: Results, first: int, seconds: float) -> None:
+    """The last line: iterations, time, scores, files."""
+    done, last = solver.iter - first, solver.iter
+    head = f"{solver.net.name}: {done} iterations in {duration(seconds)}"
+    if first:
+        head += f", from {first} to {last}"
+    if report.stopped_early:
+        head += f", stopped before {solver.param.max_iter}"
+    parts = [head]
+    for index, test in sorted(report.tests.items()):
+        name = "test" if len(report.tests) == 1 else f"test net #{index}"
+        when = "" if test.iteration == last else f" at iteration {test.iteration}"
+        parts.append(f"{name} {in_words(test.outputs)}{when}")
+    if not report.tests and report.loss is not None:
+        parts.append(f"training loss {report.loss:.4f}")
+    model, state = report.snapshot or (None, None)
+    wrote = f"wrote {model} and {os.path.splitext(state)[1]}" if model else "no snapshot was asked for"
+    results.close(
+        f"{', '.join(parts)}; {wrote}",
+        name=solver.net.name,
+        iteration=last,
+        iterations=done,
+        seconds=seconds,
+        stopped_early=report.stopped_early,
+        loss=report.loss,
+        tests={str(index): by_name(test.outputs) for index, test in sorted(report.tests.items())},
+        model=model,
+        state=state,
+    )
+
+
+COMMAND = Command(
+    name="train",
+    summary="train or finetune the net of a solver file",
+    about="Runs the solver to its max_iter, writing Caffe's log lines to stderr and snapshots in Caffe's own "
+    "format. Ctrl-C takes a snapshot and stops; SIGHUP takes a snapshot and goes on.",
+    subject="solver",
+    flags=(
+        Flag("solver", "SOLVER", "the solver prototxt"),
+        Flag("weights", "FILE[,FILE]", "caffemodels to begin with; not together with --snapshot", comma_list, ()),
+        Flag("snapshot", "FILE", "the solverstate to resume from"),
+        Flag("set", "KEY=VALUE", "a solver field to change, such as max_iter=500; may be repeated", pairs=True),
+        Flag("seed", "N", "the random seed, instead of the solver's random_seed", whole(0)),
+        Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1)),
+        Flag("sigint_effect", "EFFECT", "what Ctrl-C does: stop, snapshot or none", one_of(*EFFECTS), "stop"),
+        Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
+        Flag("json", "", "print one JSON object per display and per test on stdout"),
+        Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
+    ),
+    examples=(
+        "minicaffe train models/cifar10_bn/solver.prototxt",
+        "minicaffe train models/cifar10_bn/solver.prototxt --set max_iter=500 display=20 --seed 1",
+        "minicaffe train models/cifar10_bn/solver.prototxt --weights snapshots/cifar10_bn_iter_500.caffemodel",
+        "minicaffe train models/cifar10_bn/solver.prototxt --snapshot snapshots/cifar10_bn_iter_500.solverstate",
+    ),
+    run=run,
+)
