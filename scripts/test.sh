@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Check everything: ruff, then every test against the installed package. Arguments go on to pytest.
+# VENV names the virtual environment; .venv if not set.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/python.sh
+
+venv=${VENV:-.venv}
+make_venv "$venv"
+install_package "$venv" ".[test]"
+"$venv/bin/ruff" check
+exec "$venv/bin/pytest" "$@"
