@@ -33,7 +33,7 @@ class Token(NamedTuple):
         """As an error names it."""
         if self.kind == "end":
             return "the end of the file"
-        return self.text if self.kind == "string" else f'"{self.text}"'
+        return f'"{self.text}"' if self.kind == "symbol" else self.text
 
 
 def tokenize(text: str, file_name: str) -> list[Token]:

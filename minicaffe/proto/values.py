@@ -55,11 +55,12 @@ def scalar(field, sign: str, tokens: list[Token]):
             value = _float(sign, token)
         if value is not None:
             return value
-    found = f'"{sign}{token.text}"' if sign else str(token)
     near = ""
     if field.cpp_type == F.CPPTYPE_ENUM:
-        near = did_you_mean(token.text.strip("\"'"), field.enum_type.values_by_name)
-    raise ValueError(f'"{field.name}" takes {expected(field)}; found {found}{near}')
+        word = token.text.strip("\"'")
+        quoted = token.kind == "string" and word in field.enum_type.values_by_name
+        near = "; expected no quotes" if quoted else did_you_mean(word, field.enum_type.values_by_name)
+    raise ValueError(f'"{field.name}" takes {expected(field)}; found {sign}{token}{near}')
 
 
 def _string(field, tokens: list[Token]):
