@@ -1,0 +1,160 @@
+"""An LMDB of Datum, read in key order, round and round."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+
+import lmdb
+import numpy as np
+
+from ..errors import DataError, did_you_mean, plural, shape_text
+from .datum import read_datum
+
+__all__ = ["LmdbSource"]
+
+
+class _Database:
+    """An open environment; closed when the last source lets go of it."""
+
+    def __init__(self, path: str):
+        self.env = lmdb.open(path, readonly=True, lock=False, readahead=True, create=False)
+
+
+_open: weakref.WeakValueDictionary[str, _Database] = weakref.WeakValueDictionary()
+"""By real path: the library refuses to open one environment twice in a process."""
+
+
+def _database(path: str) -> _Database:
+    _check_folder(path)
+    real = os.path.realpath(path)
+    database = _open.get(real)
+    if database is None:
+        try:
+            database = _Database(real)
+            _check_length(path, database.env)
+        except lmdb.Error as error:
+            raise DataError(f"{path}: cannot be read as an LMDB ({_reason(error)})") from None
+        _open[real] = database
+    return database
+
+
+def _check_folder(path: str) -> None:
+    folder = Path(path)
+    if folder.is_file():
+        hint = "give the folder it is in" if folder.name == "data.mdb" else "expected the folder of an LMDB"
+        raise DataError(f"{path}: is a file; {hint}")
+    if not folder.is_dir():
+        siblings = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
+        kind = folder.name.split("_")[0]
+        made = f'; "minicaffe data {kind}" makes it' if kind in ("cifar10", "shapes10") else ""
+        raise DataError(f"{path}: no such folder{did_you_mean(folder.name, siblings) or made}")
+    if not (folder / "data.mdb").is_file():
+        raise DataError(f"{path}: no LMDB, for the folder holds no data.mdb")
+
+
+def _check_length(path: str, env) -> None:
+    """The library maps the file: reading beyond its end would end the process."""
+    found = os.path.getsize(os.path.join(path, "data.mdb"))
+    expected = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
+    if found < expected:
+        raise DataError(f"{path}: data.mdb is cut short: found {found} bytes, expected {expected}")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rsplit(": ", 1)[-1]
+
+
+def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    return f"an image of {shape_text(shape)} {'bytes' if dtype == np.uint8 else 'floats'}"
+
+
+class LmdbSource:
+    """The records of an LMDB in key order, as Caffe reads them: after the last one follows the first.
+
+    ``count`` is the number of records, ``shape`` (C, H, W) and ``dtype`` (uint8 or float32) those of the first,
+    which all others must have too. ``color`` tells how encoded images are read (see ``read_datum``). One
+    thread may read at a time; several sources may read one database. Raises DataError that names the path and,
+    for a bad record, its key, what was found and what was expected.
+    """
+
+    def __init__(self, path: str | os.PathLike, color: bool | None = None):
+        self.path = os.fspath(path)
+        self._color = color
+        self._database: _Database | None = _database(self.path)
+        self._txn = self._database.env.begin()
+        self._cursor = self._txn.cursor()
+        self.count: int = self._database.env.stat()["entries"]
+        if self.count == 0:
+            raise DataError(f"{self.path}: the LMDB is empty; expected at least one record")
+        self.seek(0)
+        first, _ = self._record()
+        self.shape, self.dtype = first.shape, first.dtype
+
+    @property
+    def position(self) -> int:
+        """The index of the record that ``read`` gives next."""
+        return self._position
+
+    def seek(self, position: int) -> None:
+        """Let ``read`` go on from record ``position``, 0 <= position < count."""
+        if not 0 <= position < self.count:
+            raise DataError(f"{self.path}: no record {position}, for the LMDB holds {plural(self.count, 'record')}")
+        try:
+            self._cursor.first()
+            for _ in range(position):
+                self._cursor.next()
+        except lmdb.Error as error:
+            raise self._damaged(error) from None
+        self._position = position
+
+    def read(self, images: np.ndarray, labels: np.ndarray) -> int:
+        """Fill ``images`` (N, C, H, W; ``dtype``) and ``labels`` (N) with the next N records.
+
+        Returns how often the last record was passed on the way.
+        """
+        wrapped = 0
+        for n in range(len(images)):
+            image, labels[n] = self._record()
+            if image.shape != self.shape or image.dtype != self.dtype:
+                raise DataError(
+                    f"{self._place()} is {_kind(image.shape, image.dtype)}; expected "
+                    f"{_kind(self.shape, self.dtype)}, as record 0"
+                )
+            images[n] = image
+            wrapped += self._step()
+        return wrapped
+
+    def close(self) -> None:
+        """Let go of the database; may be called again."""
+        if self._database is not None:
+            self._cursor.close()
+            self._txn.abort()
+            self._database = None
+
+    def _step(self) -> bool:
+        self._position += 1
+        try:
+            if self._position < self.count and self._cursor.next():
+                return False
+            self._cursor.first()
+        except lmdb.Error as error:
+            raise self._damaged(error) from None
+        self._position = 0
+        return True
+
+    def _record(self) -> tuple[np.ndarray, int]:
+        try:
+            return read_datum(self._cursor.value(), self._color)
+        except lmdb.Error as error:
+            raise self._damaged(error) from None
+        except DataError as error:
+            raise DataError(f"{self._place()} is {error}") from None
+
+    def _place(self) -> str:
+        key = self._cursor.key().decode("utf-8", "backslashreplace")
+        return f'{self.path}: record {self._position} (key "{key}")'
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(f"{self.path}: the LMDB is damaged ({_reason(error)})")
