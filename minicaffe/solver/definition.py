@@ -7,10 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from google.protobuf import text_format
-
 from ..errors import SolverError, did_you_mean, plural
-from ..proto import NetFile, caffe_pb2, find, format_text, parse_net, read_net, read_solver
+from ..proto import NetFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
+from ..proto.schema import is_repeated
 from .rates import check_policy
 
 
@@ -37,13 +36,13 @@ class Definition:
 
 def read_definition(path: str, overrides: Mapping[str, str] | None = None) -> Definition:
     """Read and check a solver file; ``overrides`` replace its scalar fields (``{"max_iter": "500"}``)."""
-    param = read_solver(path)
+    source = read_solver_file(path)
+    param, folder = source.param, source.folder
     for key, text in (overrides or {}).items():
         _override(param, key, text)
-    folder = os.path.dirname(path)
     if not param.HasField("snapshot_prefix"):
         param.snapshot_prefix = os.path.splitext(path)[0]
-    notes = []
+    notes = list(source.notes)
     if param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
         notes.append(f"{path}: solver_mode is GPU; this program runs on the CPU")
     try:
@@ -58,21 +57,12 @@ def _override(param, key: str, text: str) -> None:
     fields = {name: field for name, field in param.DESCRIPTOR.fields_by_name.items() if field.message_type is None}
     if key not in fields:
         raise SolverError(f'--set: a solver has no field "{key}"{did_you_mean(key, fields)}')
-    repeated = hasattr(getattr(param, key), "append")
-    text_like = fields[key].cpp_type == fields[key].CPPTYPE_STRING
+    is_text = fields[key].cpp_type == fields[key].CPPTYPE_STRING
+    values = text.split(",") if is_repeated(fields[key]) else [text]
+    written = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False) if is_text else value}" for value in values)
+    new = parse_text(written, caffe_pb2.SolverParameter, f"--set {key}={text}")
     param.ClearField(key)
-    for value in text.split(",") if repeated else [text]:
-        try:
-            text_format.Parse(f"{key}: {json.dumps(value) if text_like else value}", param)
-        except text_format.ParseError:
-            raise SolverError(f'--set: "{value}" is no value for {key}; {_expected(fields[key])}') from None
-
-
-def _expected(field) -> str:
-    if field.enum_type is not None:
-        return f"expected one of {', '.join(value.name for value in field.enum_type.values)}"
-    kinds = {field.CPPTYPE_BOOL: "true or false", field.CPPTYPE_FLOAT: "a number"}
-    return f"expected {kinds.get(field.cpp_type, 'an integer')}"
+    param.MergeFrom(new)
 
 
 def _check(param) -> None:
@@ -102,7 +92,7 @@ def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource,
     main = _read(param, given[0], folder, path)
     train = _in_state(main, "train", param.train_state if param.HasField("train_state") else None)
     shared = main if given[0] in ("net", "net_param") else None
-    tests = [_inline(inline, path) for inline in param.test_net_param]
+    tests = [net_file(inline, path) for inline in param.test_net_param]
     tests += [read_net(find(name, folder)) for name in param.test_net]
     if shared is not None and len(tests) < len(param.test_iter):
         tests += [shared] * (len(param.test_iter) - len(tests))
@@ -125,13 +115,8 @@ def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource,
 
 def _read(param, field: str, folder: str, path: str) -> NetFile:
     if field.endswith("_param"):
-        return _inline(getattr(param, field), path)
+        return net_file(getattr(param, field), path)
     return read_net(find(getattr(param, field), folder))
-
-
-def _inline(net_param, path: str) -> NetFile:
-    """A net that stands inside the solver file; its lines are counted within the net."""
-    return parse_net(format_text(net_param), path)
 
 
 def _in_state(net: NetFile, role: str, state) -> NetSource:

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Time a training iteration of each model, alternating with PyTorch where it is installed.
+
+usage: python scripts/bench_train.py [MODEL ...] [--rounds 15] [--threads N] [--compile]
+
+Data layers are replaced by inputs in memory, so that only the net and the update are timed. Each round runs
+every contestant once; the first rounds are thrown away; medians and ratios are printed. The loss of the first
+iteration is compared, so that equal work is timed.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import minicaffe
+from minicaffe.kernels._jit import set_threads, usable_cores
+from minicaffe.net import Net
+from minicaffe.proto import caffe_pb2, format_text, parse_net, read_net, read_solver
+from minicaffe.solver.rates import learning_rate
+from minicaffe.solver.rules import make_rule
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
+WARM_UP = 3
+
+
+def in_memory(path: Path, item) -> str:
+    """The training net's text with Input layers in the place of Data layers."""
+    param = read_net(str(path)).param
+    for layer in param.layer:
+        if layer.type == "Data":
+            batch = layer.data_param.batch_size
+            for field in ("data_param", "transform_param"):
+                layer.ClearField(field)
+            layer.type = "Input"
+            shapes = [(batch, *item), (batch,)][: len(layer.top)]
+            layer.input_param.shape.extend(caffe_pb2.BlobShape(dim=shape) for shape in shapes)
+    return format_text(param)
+
+
+class Ours:
+    """A training iteration of this program, without displays and tests."""
+
+    def __init__(self, text, solver):
+        self.net = Net(parse_net(text), minicaffe.TRAIN, seed=1)
+        self.param, self.rule = solver, make_rule(solver, self.net.arena)
+
+    def set_inputs(self):
+        random = np.random.default_rng(1)
+        for name in self.net.inputs:
+            blob = self.net.blobs[name].data
+            blob[...] = random.integers(0, 10, blob.shape) if blob.ndim == 1 else random.normal(0, 50, blob.shape)
+
+    def step(self):
+        self.net.clear_param_diffs()
+        self.net.forward()
+        loss = self.net.loss
+        self.net.backward()
+        self.rule.apply(learning_rate(self.param, 0), self.rule.gradient_norm())
+        return loss
+
+
+def torch_steps(ours, solver, threads, compile_too):
+    """name -> a function that runs one iteration, for each mode of PyTorch."""
+    try:
+        import torch
+        from torch_twin import Twin
+    except ImportError:
+        return {}
+    torch.set_num_threads(threads)
+    rate = learning_rate(solver, 0)
+    steps = {}
+    for mode in ("eager", "channels_last"):
+        twin = Twin(ours.net, solver.momentum, mode == "channels_last")
+        inputs = twin.load(ours.net)
+        steps[f"torch {mode}"] = lambda t=twin, i=inputs: t.step(i, t.forward, rate)
+    if compile_too:
+        twin = Twin(ours.net, solver.momentum, False)
+        inputs, forward = twin.load(ours.net), torch.compile(twin.forward)
+        steps["torch compile"] = lambda: twin.step(inputs, forward, rate)
+    return steps
+
+
+def measure(steps, rounds):
+    """Medians in milliseconds and first losses, the contestants taking turns."""
+    times, losses = {name: [] for name in steps}, {}
+    for index in range(WARM_UP + rounds):
+        for name, step in steps.items():
+            began = time.perf_counter()
+            loss = step()
+            times[name].append(1e3 * (time.perf_counter() - began))
+            losses.setdefault(name, loss)
+        if index + 1 == WARM_UP:
+            times = {name: [] for name in steps}
+    return {name: statistics.median(found) for name, found in times.items()}, losses
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("models", nargs="*", help="folders under models/ (default: all)")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--compile", action="store_true", help="torch.compile too (slow to start)")
+    args = parser.parse_args()
+    set_threads(args.threads)
+    names = args.models or sorted(path.parent.name for path in MODELS.glob("*/train_test.prototxt"))
+    print(f"{'model':20} {'minicaffe ms':>12}  beside it, median ms (how many times as fast as minicaffe)")
+    for name in names:
+        solver = read_solver(str(MODELS / name / "solver.prototxt"))
+        ours = Ours(in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32))), solver)
+        ours.set_inputs()
+        steps = {"minicaffe": ours.step, **torch_steps(ours, solver, args.threads, args.compile)}
+        medians, losses = measure(steps, args.rounds)
+        mine = medians.pop("minicaffe")
+        others = ", ".join(f"{other} {ms:.1f} ({mine / ms:.2f}x)" for other, ms in medians.items())
+        print(f"{name:20} {mine:12.1f}  {others or 'PyTorch is not installed'}", flush=True)
+        for other, loss in losses.items():
+            if abs(loss - losses["minicaffe"]) > 1e-3 * abs(losses["minicaffe"]) and "Dropout" not in str(
+                ours.net.layers
+            ):
+                print(f"  first loss differs: minicaffe {losses['minicaffe']:.6f}, {other} {loss:.6f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
