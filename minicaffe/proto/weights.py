@@ -38,19 +38,19 @@ def read_weights(path) -> dict[str, list[np.ndarray]]:
 def write_weights(path, net_name: str, layers: Iterable[tuple]) -> None:
     """Write a caffemodel, whole or not at all.
 
-    ``layers`` are (LayerParameter, arrays, diffs): the layer as the net has it, ``phase`` included, its parameters, and
-    their diffs or None. WeightsError if that is more than one protobuf message can hold.
+    ``layers`` are (LayerParameter, [(array, diff or None), ...]): the layer as the net has it, ``phase`` included, and
+    its parameters. WeightsError if that is more than one protobuf message can hold.
     """
-    layers = list(layers)
-    size = sum(np.asarray(a).nbytes for _, arrays, diffs in layers for a in (*arrays, *(diffs or ())))
+    layers = [(param, list(blobs)) for param, blobs in layers]
+    size = sum(np.asarray(a).nbytes for _, blobs in layers for blob in blobs for a in blob if a is not None)
     if size > _LARGEST:
         raise WeightsError(f"{path}: the weights are {size} bytes, expected at most {_LARGEST} for a binary caffemodel")
     net = caffe_pb2.NetParameter(name=net_name)
-    for param, arrays, diffs in layers:
+    for param, blobs in layers:
         layer = net.layer.add()
         layer.CopyFrom(param)
         layer.ClearField("blobs")
-        for array, diff in zip(arrays, diffs or [None] * len(arrays)):
+        for array, diff in blobs:
             fill_blob(layer.blobs.add(), array, diff)
     write_message(path, net)
 

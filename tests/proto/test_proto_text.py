@@ -155,7 +155,7 @@ def test_other_files(tmp_path, data, sentence):
 
 def test_a_caffemodel_is_no_prototxt(tmp_path):
     path = tmp_path / "n.prototxt"
-    write_weights(path, "n", [(INPUT, [], None)])
+    write_weights(path, "n", [(INPUT, [])])
     assert refused(read_net, path) == f"{path}: looks like a caffemodel, expected a net in a prototxt"
 
 

@@ -52,14 +52,14 @@ def test_written_again_as_caffe_wrote_it(tmp_path):
     net = caffe_pb2.NetParameter.FromString(MODEL.read_bytes())
     weights = read_weights(MODEL)
     path = tmp_path / "a.caffemodel"
-    write_weights(path, net.name, [(layer, weights.get(layer.name, []), None) for layer in net.layer])
+    write_weights(path, net.name, [(layer, [(a, None) for a in weights.get(layer.name, [])]) for layer in net.layer])
     assert path.read_bytes() == MODEL.read_bytes()
 
 
 def test_diffs_are_written(tmp_path):
     path = tmp_path / "a.caffemodel"
     layer = caffe_pb2.LayerParameter(name="a", blobs=[blob_from_array(np.zeros(7))])
-    write_weights(path, "n", [(layer, [np.ones(2, np.float32)], [np.full(2, 3, np.float32)])])
+    write_weights(path, "n", [(layer, [(np.ones(2, np.float32), np.full(2, 3, np.float32))])])
     (blob,) = caffe_pb2.NetParameter.FromString(path.read_bytes()).layer[0].blobs
     assert (list(blob.data), list(blob.diff)) == ([1, 1], [3, 3])
     assert len(layer.blobs) == 1 and len(layer.blobs[0].double_data) == 7
@@ -78,12 +78,12 @@ def test_older_forms_of_layers(tmp_path):
 
 
 def test_a_model_without_weights(tmp_path):
-    write_weights(tmp_path / "a", "n", [(caffe_pb2.LayerParameter(name="r", type="ReLU"), [], None)])
+    write_weights(tmp_path / "a", "n", [(caffe_pb2.LayerParameter(name="r", type="ReLU"), [])])
     assert read_weights(tmp_path / "a") == {}
 
 
 def test_two_layers_of_one_name(tmp_path):
-    layer = (caffe_pb2.LayerParameter(name="a"), [np.ones(1)], None)
+    layer = (caffe_pb2.LayerParameter(name="a"), [(np.ones(1), None)])
     write_weights(tmp_path / "a", "n", [layer, layer])
     assert 'two layers are named "a"' in refused(WeightsError, read_weights, tmp_path / "a")
 
@@ -97,7 +97,7 @@ def test_a_blob_that_does_not_fit_its_shape(tmp_path):
 
 def test_more_than_a_message_can_hold(tmp_path):
     huge = np.broadcast_to(np.float32(0), (2**29,))
-    found = refused(WeightsError, write_weights, tmp_path / "a", "n", [(caffe_pb2.LayerParameter(), [huge], None)])
+    found = refused(WeightsError, write_weights, tmp_path / "a", "n", [(caffe_pb2.LayerParameter(), [(huge, None)])])
     assert "the weights are 2147483648 bytes, expected at most 2147483647" in found
     assert not (tmp_path / "a").exists()
 
