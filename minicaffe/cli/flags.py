@@ -91,7 +91,7 @@ def split_command(words: Sequence[str], commands: Sequence[Command]) -> tuple[st
 def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
     """Return the value of every flag of ``command``, its default where the words do not give it."""
     flags = {flag.name: flag for flag in command.flags}
-    values = {flag.name: {} if flag.pairs else flag.default for flag in command.flags}
+    values = {flag.name: _unset(flag) for flag in command.flags}
     subject, left = flags[command.subject], list(words)
     while left:
         word = left.pop(0)
@@ -110,6 +110,12 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
     if values[subject.name] is None:
         raise UsageError(f"{command.name} needs a {subject.value}; expected minicaffe {command.name} {subject.value}")
     return values
+
+
+def _unset(flag: Flag):
+    if flag.pairs:
+        return {}
+    return flag.default if flag.value else False
 
 
 def _flag_and_text(command: str, flags: dict[str, Flag], word: str, left: list[str]) -> tuple[Flag, str]:
