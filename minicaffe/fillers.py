@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import LayerError, did_you_mean, shape_text
 
-__all__ = ["fill", "filler_types", "generator"]
+__all__ = ["check_filler", "fill", "generator"]
 
 
 def generator(seed: int, *stream: int) -> np.random.Generator:
@@ -24,21 +24,21 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 def fill(shape: Sequence[int], filler, random: np.random.Generator, dtype="float32") -> np.ndarray:
     """A new array of ``shape``, filled as the FillerParameter ``filler`` says.
 
-    Raises LayerError for an unknown type, options that make no sense, or a shape that the type cannot fill.
+    Raises LayerError as ``check_filler`` does, or for a shape that the type cannot fill.
     """
-    try:
-        fill_type = _TYPES[filler.type]
-    except KeyError:
-        raise LayerError(f'unknown filler type "{filler.type}"{did_you_mean(filler.type, _TYPES)}') from None
+    check_filler(filler)
+    shape = tuple(int(n) for n in shape)
+    return np.ascontiguousarray(_TYPES[filler.type](shape, filler, random), dtype).reshape(shape)
+
+
+def check_filler(filler) -> None:
+    """Raise LayerError for an unknown filler type, or options that make no sense."""
+    if filler.type not in _TYPES:
+        raise LayerError(f'unknown filler type "{filler.type}"{did_you_mean(filler.type, _TYPES)}')
     if filler.sparse != -1 and filler.type != "gaussian":
         raise LayerError(f'sparse is an option of filler type "gaussian", found with "{filler.type}"')
-    shape = tuple(int(n) for n in shape)
-    return np.ascontiguousarray(fill_type(shape, filler, random), dtype).reshape(shape)
-
-
-def filler_types() -> list[str]:
-    """The known filler types, sorted."""
-    return sorted(_TYPES)
+    if filler.std < 0:
+        raise LayerError(f"filler std is {filler.std:g}; expected at least 0")
 
 
 def _constant(shape, filler, random):
@@ -51,8 +51,6 @@ def _uniform(shape, filler, random):
 
 def _gaussian(shape, filler, random):
     """N(mean, std); with ``sparse`` k >= 0 each number is kept with probability k / num, and otherwise 0."""
-    if filler.std < 0:
-        raise LayerError(f"filler std is {filler.std:g}; expected at least 0")
     values = filler.mean + filler.std * random.standard_normal(shape)
     if filler.sparse >= 0 and shape:
         kept = min(1.0, filler.sparse / shape[0])

@@ -1,0 +1,73 @@
+"""SoftmaxWithLoss: cross-entropy of the softmax of scores, against labels."""
+
+import numpy as np
+
+from ..kernels._jit import run
+from ..kernels.softmax import log_loss, softmax_loss_backward
+from .base import Inferred, Layer, Scratch, axis_index, register
+from .labels import check_label_count, read_labels
+from .shapes import around_axis
+from .softmax import softmax
+
+_FLOOR = np.float32(1.17549435e-38)  # FLT_MIN: a probability of 0 costs 87.3365
+
+
+@register("SoftmaxWithLoss", options="softmax_param", bottoms=2, tops=(1, 2))
+class SoftmaxWithLoss(Layer):
+    """loss = sum of -log(max(p[label], FLT_MIN)) / n, with p the softmax of bottom 0 along ``softmax_param.axis``.
+
+    Bottom 1 holds a label for each place outside that axis; ``loss_param.ignore_label`` leaves places out. n, at
+    least 1: VALID (default) the places that count, FULL all of them, BATCH_SIZE the product of the dimensions
+    before the axis, NONE 1; the older ``normalize: false`` means BATCH_SIZE. Top 1, if there is one, is p; no
+    gradient comes from it. dx = (p - [label]) * loss weight / n, 0 where ignored. Source: Caffe's SoftmaxWithLoss.
+
+    Raises DataError for a label that is no class, in every forward.
+    """
+
+    loss = True
+    no_gradient = (1,)
+
+    def setup(self):
+        loss = self.param.loss_param
+        old = loss.HasField("normalize") and not loss.HasField("normalization")
+        mode = loss.VALID if loss.normalize else loss.BATCH_SIZE
+        self.normalization = loss.NormalizationMode.Name(mode if old else loss.normalization)
+        self.ignored = loss.ignore_label if loss.HasField("ignore_label") else None
+
+    def infer(self, x, label):
+        axis = axis_index(self.options.axis, len(x))
+        check_label_count(x, label, axis)
+        self.view = outer, classes, inner = around_axis(x, axis)
+        self.softmax_view = (outer, classes) if inner == 1 else self.view
+        scratch = {
+            "probability": Scratch(self.view),
+            "work": Scratch((outer, inner)),
+            "label": Scratch((outer, inner), "int32"),
+            "loss": Scratch((outer,), "float64"),
+            "counted": Scratch((outer,), "int64"),
+        }
+        return Inferred([(), x][: len(self.param.top)], scratch=scratch)
+
+    def forward(self, bottoms, tops):
+        scratch, (outer, classes, _) = self.scratch, self.view
+        read_labels(bottoms[1], classes, self.ignored, scratch.label)
+        probability = scratch.probability
+        softmax(bottoms[0].reshape(self.softmax_view), scratch.work, probability.reshape(self.softmax_view))
+        floor = probability.dtype.type(_FLOOR)
+        run(log_loss, outer, probability, scratch.label, floor, scratch.loss, scratch.counted)
+        tops[0].fill(scratch.loss.sum() / self._normaliser())
+        if len(tops) > 1:
+            np.copyto(tops[1].reshape(self.view), probability)
+
+    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+        if bottom_diffs[0] is not None:
+            dx = bottom_diffs[0].reshape(self.view)
+            factor = dx.dtype.type(float(top_diffs[0]) / self._normaliser())
+            run(softmax_loss_backward, self.view[0], self.scratch.probability, self.scratch.label, factor, dx)
+
+    def _normaliser(self) -> float:
+        outer, _, inner = self.view
+        counts = {"FULL": outer * inner, "BATCH_SIZE": outer, "NONE": 1}
+        if self.normalization in counts:
+            return float(counts[self.normalization])
+        return float(max(1, self.scratch.counted.sum()))
