@@ -1,0 +1,60 @@
+"""LRN: damp each value by the energy of its neighbours."""
+
+from ..errors import LayerError, shape_text
+from ..kernels import lrn as kernels
+from ..kernels._jit import ELEMENTS, run
+from .base import Inferred, Layer, Scratch, count, register
+from .shapes import checked_shape
+
+
+@register("LRN", options="lrn_param")
+class LRN(Layer):
+    """y = x / (k + alpha / n * sum of x^2 over n neighbours)^beta; neighbours outside count as 0.
+
+    x (N, C, H, W). ACROSS_CHANNELS: n = ``local_size`` channels around each. WITHIN_CHANNEL: n = local_size^2
+    positions around each, and ``k`` is 1 whatever is written, as in Caffe. Source: Krizhevsky et al. 2012, section
+    3.3; Caffe's LRN. Raises LayerError for an even local_size.
+    """
+
+    backward_reads = ("bottoms", "tops")
+
+    def setup(self):
+        o = self.options
+        if o.local_size % 2 == 0:
+            raise LayerError(f"local_size is {o.local_size}; expected an odd number")
+        self.within = o.norm_region == type(o).WITHIN_CHANNEL
+        self.k = 1.0 if self.within else o.k
+        self.alpha = o.alpha / (o.local_size**2 if self.within else o.local_size)
+
+    def infer(self, x):
+        if len(x) != 4:
+            raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
+        n, c, h, w = checked_shape(x)
+        if self.within:
+            self.box, self.view, self.units = kernels.box_within, (n * c, h, w), n * c
+        else:
+            self.box, self.view = kernels.box_across, (n, c, h * w)
+            self.units = n * -(-h * w // kernels.COLUMNS)
+        return Inferred([x], (), {"scale": Scratch((count(x),)), "work": Scratch((count(x),))})
+
+    def _box(self, values, sums):
+        run(self.box, self.units, values.reshape(self.view), self.options.local_size, sums.reshape(self.view))
+
+    def forward(self, bottoms, tops):
+        x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
+        number, scale, work = x.dtype.type, self.scratch.scale, self.scratch.work
+        run(kernels.square, x.size, x, work, grain=ELEMENTS)
+        self._box(work, scale)
+        k, alpha, beta = number(self.k), number(self.alpha), number(self.options.beta)
+        run(kernels.normalise, x.size, x, k, alpha, beta, scale, y, grain=ELEMENTS)
+
+    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+        if bottom_diffs[0] is None:
+            return
+        x, y, dy, dx = (a[0].reshape(-1) for a in (bottoms, tops, top_diffs, bottom_diffs))
+        number, scale, work = x.dtype.type, self.scratch.scale, self.scratch.work
+        run(kernels.ratio, x.size, dy, y, scale, work, grain=ELEMENTS)
+        self._box(work, dx)
+        beta = number(self.options.beta)
+        factor = number(2 * self.alpha * self.options.beta)
+        run(kernels.gradient, x.size, x, dy, scale, beta, factor, dx, grain=ELEMENTS)

@@ -1,0 +1,90 @@
+"""Pooling: the maximum or the average of every window of each channel."""
+
+import numpy as np
+
+from ..errors import LayerError, shape_text
+from ..kernels import pooling as kernels
+from ..kernels._jit import ELEMENTS, run
+from .base import Inferred, Layer, Scratch, count, register
+from .shapes import checked_shape
+from .spatial import check_window, per_axis, window_values
+
+
+@register("Pooling", options="pooling_param", tops=(1, 2))
+class Pooling(Layer):
+    """y[n, c, i, j] = max or average of x[n, c] over window (i, j).
+
+    x (N, C, H, W). Windows per axis: (size + 2 pad - kernel) / stride + 1, rounded up, or down with
+    ``round_mode: FLOOR``; with padding, a last window that would begin beyond image + pad is dropped. MAX takes
+    the first of equals and never the padding; a second top holds each maximum's index in its plane. AVE divides
+    by the window's size with padding, without what lies beyond it. ``global_pooling`` makes the whole plane one
+    window. Source: Caffe's Pooling. Raises LayerError for STOCHASTIC and for windows that do not fit.
+
+    Departure: a window wholly outside the plane (stride above kernel, rounded up) averages to 0, not NaN.
+    """
+
+    def setup(self):
+        o = self.options
+        method = type(o).PoolMethod.Name(o.pool)
+        if method == "STOCHASTIC":
+            raise LayerError("pool is STOCHASTIC, which is not supported; expected MAX or AVE")
+        self.largest = method == "MAX"
+        if len(self.param.top) == 2 and not self.largest:
+            raise LayerError("the second top holds the indices of maxima, but pool is AVE; expected 1 top")
+        self.kernel = window_values(o, "kernel_size", 1, "kernel")
+        self.stride = window_values(o, "stride", 1, "stride")
+        self.pad = window_values(o, "pad", 0, "pad")
+        if o.global_pooling:
+            self._check_global()
+        elif not self.kernel:
+            raise LayerError(
+                "kernel_size is missing; expected kernel_size, or kernel_h and kernel_w, or global_pooling"
+            )
+
+    def _check_global(self):
+        if self.kernel:
+            raise LayerError("found a kernel size beside global_pooling; expected one or the other")
+        if any(self.pad) or any(s != 1 for s in self.stride):
+            raise LayerError("found pad or stride beside global_pooling; expected pad 0 and stride 1")
+
+    def infer(self, x):
+        if len(x) != 4:
+            raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
+        inputs = checked_shape(x)[2:]
+        kernel = inputs if self.options.global_pooling else per_axis(self.kernel, "kernel_size", 2, 1)
+        stride, pad = per_axis(self.stride, "stride", 2, 1), per_axis(self.pad, "pad", 2, 0)
+        if any(p >= k for p, k in zip(pad, kernel)):
+            raise LayerError(f"pad {shape_text(pad)} must be smaller than the kernel {shape_text(kernel)}")
+        check_window(kernel, pad, inputs, (1, 1))
+        outputs = tuple(self._windows(*axis, any(pad)) for axis in zip(inputs, kernel, stride, pad))
+        self.windows = kernels.Windows(*inputs, *outputs, *kernel, *stride, *pad)
+        self.planes = count(x, 0, 2)
+        top = (*x[:2], *outputs)
+        scratch = {"mask": Scratch((count(top),), "int32")} if self.largest else {}
+        return Inferred([top] * len(self.param.top), (), scratch)
+
+    def _windows(self, size, kernel, stride, pad, padded):
+        floor = self.options.round_mode == type(self.options).FLOOR
+        room = size + 2 * pad - kernel + (0 if floor else stride - 1)
+        windows = room // stride + 1
+        return windows - 1 if padded and (windows - 1) * stride >= size + pad else windows
+
+    def forward(self, bottoms, tops):
+        x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
+        if not self.largest:
+            run(kernels.average_forward, self.planes, self.windows, x, y)
+            return
+        mask = self.scratch.mask
+        lowest = np.finfo(x.dtype).min
+        run(kernels.max_forward, self.planes, self.windows, x, lowest, y, mask)
+        if len(tops) == 2:
+            run(kernels.as_numbers, mask.size, mask, tops[1].reshape(-1), grain=ELEMENTS)
+
+    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+        if bottom_diffs[0] is None:
+            return
+        dy, dx = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1)
+        if self.largest:
+            run(kernels.max_backward, self.planes, self.windows, dy, self.scratch.mask, dx)
+        else:
+            run(kernels.average_backward, self.planes, self.windows, dy, dx)
