@@ -254,9 +254,8 @@ class Net:
         for node in self.graph.nodes:
             if node.type == "Split":
                 continue
-            arrays = [self._param_data[i] for i in node.params]
-            gradients = [self._param_diff[i] for i in node.params] if diffs else None
-            layers.append((node.layer.param, arrays, gradients))
+            blobs = [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
+            layers.append((node.layer.param, blobs))
         write_weights(os.fspath(file), self.graph.name, layers)
 
     # -- what is inside --------------------------------------------------------------------------------------

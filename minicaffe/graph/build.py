@@ -21,11 +21,12 @@ from .wiring import Draft, insert_splits, make_layers, wire
 def build_graph(net: NetFile, phase: str, level: int = 0, stages=()) -> Graph:
     """The graph of ``net`` in ``phase`` ("TRAIN" or "TEST"); raises GraphError with all problems at once."""
     finder = partial(find, folder=net.folder)
+    path = _short(net.path)
     keep = filter_net(net.param, phase, level, stages)
     problems: list[str] = []
     drafts = make_layers(
         [net.param.layer[i] for i in keep],
-        [f"{_short(net.path)}:{net.lines[i]}" for i in keep],
+        [f"{path}:{net.lines[i]}" if net.lines[i] else path for i in keep],
         phase,
         finder,
         problems,
@@ -41,7 +42,7 @@ def build_graph(net: NetFile, phase: str, level: int = 0, stages=()) -> Graph:
         shapes, inferred = infer_shapes(drafts, problems)
         params = collect_params(drafts, inferred, problems)
         if not drafts:
-            problems.append(f"{_short(net.path)}: no layer is left in phase {phase}; expected at least one")
+            problems.append(f"{path}: no layer is left in phase {phase}; expected at least one")
         _raise(problems)
     except GraphError:
         close_layers(draft.layer for draft in drafts)

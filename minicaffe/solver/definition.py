@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,8 +39,6 @@ def read_definition(path: str, overrides: Mapping[str, str] | None = None) -> De
     param, folder = source.param, source.folder
     for key, text in (overrides or {}).items():
         _override(param, key, text)
-    if not param.HasField("snapshot_prefix"):
-        param.snapshot_prefix = os.path.splitext(path)[0]
     notes = list(source.notes)
     if param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
         notes.append(f"{path}: solver_mode is GPU; this program runs on the CPU")
