@@ -74,7 +74,7 @@ class Solver:
         self._clock = time.perf_counter()
         self._displayed_at = 0
         self._state_before = self.net.arena.state.copy()
-        self._places_before = self._places()
+        self._place_before: dict[str, dict[str, int]] = {}
 
     # -- what a user calls -----------------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ class Solver:
     def _iterate(self) -> float:
         param = self.param
         shown = bool(param.display) and self.iter % param.display == 0
-        self._places_before = self._places()
+        self._place_before = self.net.state()
         self._state_before[...] = self.net.arena.state
         self.net.clear_param_diffs()
         loss = 0.0
@@ -266,7 +266,7 @@ class Solver:
     def _give_up(self, what: str, where: str) -> None:
         """Put BatchNorm's statistics back, write the last finite state, and say where it went wrong."""
         self.net.arena.state[...] = self._state_before
-        model, _ = self._write(self._places_before)
+        model, _ = self._write([("train", self._place_before), *self._places()[1:]])
         raise NonFiniteError(
             f"iteration {self.iter}: the {what} is not finite, first seen in {where}; "
             f"the state before this iteration is in {model}"

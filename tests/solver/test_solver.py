@@ -1,0 +1,290 @@
+"""The training loop: order of events, exact resume, snapshots, stops, and losses that are not finite."""
+
+import numpy as np
+import pytest
+
+from minicaffe.errors import NonFiniteError, ProtoError, SolverError, WeightsError
+from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.proto import read_state, read_weights
+from minicaffe.solver import Listener, get_solver
+
+
+class Recorder(Listener):
+    """Keeps every event as (name, what matters)."""
+
+    def __init__(self):
+        self.events = []
+
+    def started(self, name, policy):
+        self.events.append(("started", name, policy))
+
+    def displayed(self, display):
+        self.events.append(("displayed", display.iteration))
+        self.last = display
+
+    def testing(self, iteration, net_index):
+        self.events.append(("testing", iteration))
+
+    def tested(self, result):
+        self.events.append(("tested", [output.name for output in result.outputs]))
+
+    def snapshotting(self, model_file, state_file):
+        self.events.append(("snapshot", model_file.rsplit("/", 1)[1]))
+
+    def final_loss(self, iteration, loss):
+        self.events.append(("final", iteration))
+
+    def finished(self, stopped_early):
+        self.events.append(("finished", stopped_early))
+
+
+def everything(solver):
+    """All bits that training leaves behind: parameters, statistics, history."""
+    arena = solver.net.arena
+    return np.concatenate([arena.learned, arena.state, solver.rule.history])
+
+
+def test_events_come_in_caffes_order(tiny):
+    recorder = Recorder()
+    solver = get_solver(tiny, overrides={"snapshot": "5", "max_iter": "8"}, listener=recorder)
+    solver.solve()
+    assert recorder.events == [
+        ("started", "tiny", "step"),
+        ("testing", 0),
+        ("tested", ["accuracy", "loss"]),
+        ("displayed", 0),
+        ("displayed", 2),
+        ("testing", 4),
+        ("tested", ["accuracy", "loss"]),
+        ("displayed", 4),
+        ("snapshot", "tiny_iter_5.caffemodel"),
+        ("displayed", 6),
+        ("snapshot", "tiny_iter_8.caffemodel"),
+        ("final", 8),
+        ("testing", 8),
+        ("tested", ["accuracy", "loss"]),
+        ("finished", False),
+    ]
+
+
+def test_no_test_at_the_start_unless_asked(tiny):
+    recorder = Recorder()
+    get_solver(tiny, overrides={"test_initialization": "false", "max_iter": "2"}, listener=recorder).solve()
+    assert ("testing", 0) not in recorder.events
+
+
+def test_training_learns(tiny):
+    solver = get_solver(tiny, overrides={"max_iter": "120", "stepsize": "80"})
+    first = solver.step(1)
+    solver.step(119)
+    assert np.mean([solver.step(1) for _ in range(5)]) < 0.6 * first
+
+
+def test_resume_gives_the_same_bits(tiny):
+    straight = get_solver(tiny)
+    straight.step(10)
+    half = get_solver(tiny, overrides={"max_iter": "5"})
+    half.solve()
+    state = tiny.parent / "snap" / "tiny_iter_5.solverstate"
+    resumed = get_solver(tiny, seed=99)  # the state's own seed wins
+    resumed.restore(state)
+    assert resumed.iter == 5
+    resumed.step(5)
+    assert np.array_equal(everything(straight), everything(resumed))
+    assert straight.test(0).outputs == resumed.test(0).outputs
+
+
+def test_resumed_display_is_smoothed_over_the_same_losses(tiny):
+    full, part = Recorder(), Recorder()
+    get_solver(tiny, listener=full).step(7)
+    before = get_solver(tiny)
+    before.step(5)
+    _, state = before.snapshot()
+    resumed = get_solver(tiny, listener=part)
+    resumed.restore(state)
+    resumed.step(2)
+    assert part.last.iteration == full.last.iteration == 6
+    assert part.last.loss == full.last.loss
+
+
+def test_same_bits_on_any_number_of_threads(tiny):
+    usual = threads()
+    results = []
+    try:
+        for number in (1, 2, 3):
+            set_threads(number)
+            solver = get_solver(tiny)
+            solver.step(6)
+            results.append(everything(solver))
+    finally:
+        set_threads(usual)
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+
+
+def test_seeds_differ(tiny):
+    one, two = get_solver(tiny), get_solver(tiny, seed=6)
+    assert not np.array_equal(one.net.params["conv"][0].data, two.net.params["conv"][0].data)
+
+
+def test_iter_size_sums_and_averages(tiny):
+    solver = get_solver(tiny, overrides={"iter_size": "1", "momentum": "0", "weight_decay": "0"})
+    assert solver.param.iter_size == 1
+    solver.net.forward()
+    solver.net.backward()
+    once = solver.net.params["ip"][1].diff.copy()
+    solver.net.backward()
+    np.testing.assert_allclose(solver.net.params["ip"][1].diff, 2 * once, rtol=1e-5)
+
+
+def test_snapshot_is_caffes_own_form(tiny):
+    solver = get_solver(tiny)
+    solver.step(3)
+    model, state_file = solver.snapshot()
+    weights = read_weights(model)
+    assert list(weights) == ["conv", "bn", "scale", "ip"]
+    assert np.array_equal(weights["conv"][0], solver.net.params["conv"][0].data)
+    state = read_state(state_file)
+    assert (state.iter, state.current_step, state.learned_net) == (3, 0, model)
+    assert len(state.history) == 9
+    assert [len(blob.data) for blob in state.history] == [blob.count for p in solver.net.params.values() for blob in p]
+
+
+def test_snapshot_leaves_nothing_else_behind(tiny):
+    solver = get_solver(tiny)
+    solver.snapshot()
+    assert sorted(path.name for path in (tiny.parent / "snap").iterdir()) == [
+        "tiny_iter_0.caffemodel",
+        "tiny_iter_0.solverstate",
+    ]
+
+
+def test_moved_snapshot_is_found_beside_its_state(tiny, tmp_path):
+    _, state = get_solver(tiny).snapshot()
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "snap").rename(moved)
+    solver = get_solver(tiny)
+    solver.restore(moved / state.rsplit("/", 1)[1])
+    assert solver.iter == 0
+
+
+def test_stop_and_snapshot_when_asked(tiny):
+    class Stopper(Recorder):
+        def stepped(self, iteration, loss, images):
+            assert images == 16
+            if iteration == 1:
+                solver.request_snapshot()
+            if iteration == 3:
+                solver.request_stop()
+
+    recorder = Stopper()
+    solver = get_solver(tiny, listener=recorder)
+    solver.solve()
+    names = [event for event in recorder.events if event[0] in ("snapshot", "final", "finished")]
+    assert names == [("snapshot", "tiny_iter_2.caffemodel"), ("snapshot", "tiny_iter_4.caffemodel"), ("finished", True)]
+    assert solver.iter == 4 and solver.stopped_early
+
+
+def test_a_loss_that_is_not_finite_stops_before_it_spoils_anything(tiny):
+    solver = get_solver(tiny)
+    solver.step(2)
+    good = everything(solver)
+    net = solver.net
+    original = type(net.layers[1]).forward
+
+    def poison(bottoms, tops):
+        original(net.layers[1], bottoms, tops)
+        tops[0][0, 0, 0, 0] = np.inf
+
+    net.layers[1].forward = poison
+    with pytest.raises(NonFiniteError) as caught:
+        solver.step(3)
+    text = str(caught.value)
+    assert 'iteration 2: the loss is not finite, first seen in blob "conv" of layer "conv" (Convolution)' in text
+    assert np.array_equal(everything(solver), good)
+    model = tiny.parent / "snap" / "tiny_iter_2.caffemodel"
+    assert str(model) in text
+    assert all(np.isfinite(array).all() for arrays in read_weights(model).values() for array in arrays)
+    resumed = get_solver(tiny)
+    resumed.restore(model.with_suffix(".solverstate"))
+    straight = get_solver(tiny)
+    straight.step(3)
+    resumed.step(1)
+    assert np.array_equal(everything(straight), everything(resumed))
+
+
+def test_a_gradient_that_is_not_finite_stops_too(tiny):
+    solver = get_solver(tiny)
+    layer = solver.net.layers[1]
+    original = type(layer).backward
+
+    def poison(*args):
+        original(layer, *args)
+        layer.param_diffs[0][0] = np.nan
+
+    layer.backward = poison
+    with pytest.raises(
+        NonFiniteError, match=r'the gradient is not finite, first seen in parameter 0 .* of layer "conv"'
+    ):
+        solver.step(1)
+    assert np.isfinite(everything(solver)).all()
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"max_itr": "5"}, 'a solver has no field "max_itr"; did you mean "max_iter"'),
+        ({"type": "SDG"}, 'solver type is "SDG"; expected .*SGD'),
+        ({"lr_policy": "stepp"}, 'did you mean "step"'),
+        ({"regularization_type": "L3"}, 'regularization_type is "L3"; expected L1 or L2'),
+        ({"momentum": "1.5"}, "momentum is 1.5; expected at least 0 and below 1"),
+        ({"iter_size": "0"}, "iter_size is 0; expected at least 1"),
+        ({"test_iter": "3,4", "test_net": "x"}, None),
+        ({"test_interval": "0"}, "found test_iter but no test_interval"),
+        ({"snapshot_format": "HDF5"}, "snapshot_format is HDF5; expected BINARYPROTO"),
+        ({"train_net": "other.prototxt"}, "found net and train_net; expected one of net, net_param"),
+        ({"net": "nowhere.prototxt"}, "nowhere.prototxt: no such file"),
+    ],
+)
+def test_bad_solvers(tiny, overrides, message):
+    with pytest.raises((SolverError, ProtoError), match=message):
+        get_solver(tiny, overrides=overrides)
+
+
+def test_bad_value_for_a_set_field(tiny):
+    with pytest.raises(ProtoError, match=r"max_iter.*takes an integer"):
+        get_solver(tiny, overrides={"max_iter": "many"})
+
+
+def test_no_net_at_all(tmp_path):
+    path = tmp_path / "solver.prototxt"
+    path.write_text('base_lr: 1 lr_policy: "fixed"')
+    with pytest.raises(SolverError, match="found none; expected one of net, net_param, train_net, train_net_param"):
+        get_solver(path)
+
+
+def test_inline_nets(tiny, tmp_path):
+    net = (tmp_path / "net.prototxt").read_text()
+    path = tmp_path / "inline.prototxt"
+    path.write_text(
+        f'net_param {{ {net} }} base_lr: 0.1 lr_policy: "fixed" max_iter: 1 snapshot_prefix: "{tmp_path}/i"'
+    )
+    solver = get_solver(path)
+    solver.solve()
+    assert (tmp_path / "i_iter_1.caffemodel").exists()
+
+
+def test_files_in_the_wrong_place_are_explained(tiny):
+    solver = get_solver(tiny)
+    model, state = solver.snapshot()
+    with pytest.raises(ProtoError, match=r"looks like a caffemodel.*solver state"):
+        solver.restore(model)
+    with pytest.raises(ProtoError, match="looks like a solver state"):
+        solver.net.copy_from(state)
+
+
+def test_a_state_of_another_net_is_refused(tiny, tmp_path):
+    _, state = get_solver(tiny).snapshot()
+    other = (tmp_path / "net.prototxt").read_text().replace("num_output: 4", "num_output: 5")
+    (tmp_path / "net.prototxt").write_text(other)
+    with pytest.raises(WeightsError, match=r"history 0 is 4 x 2 x 3 x 3, the net's parameter is 5 x 2 x 3 x 3"):
+        get_solver(tiny).restore(state)
