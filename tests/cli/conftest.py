@@ -55,6 +55,7 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.processes: list[subprocess.Popen] = []
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -78,12 +79,16 @@ class Project:
         path = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-        return subprocess.Popen([sys.executable, "-m", "minicaffe", *words], cwd=self.folder, env=environment, **pipes)
+        words = (sys.executable, "-m", "minicaffe", *words)
+        self.processes.append(subprocess.Popen(words, cwd=self.folder, env=environment, **pipes))
+        return self.processes[-1]
 
-    def run(self, *words: str) -> subprocess.CompletedProcess:
-        process = self.start(*words)
-        out, err = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+    def close(self) -> None:
+        """End what is still running."""
+        for process in self.processes:
+            process.kill()
+            with process:
+                pass
 
     def files(self) -> set[str]:
         return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
@@ -106,4 +111,5 @@ def project(tmp_path, monkeypatch):
     made = Project(tmp_path)
     made.net()
     made.solver()
-    return made
+    yield made
+    made.close()

@@ -101,4 +101,3 @@ def test_a_reader_that_goes_away_is_no_error(project):
     process.stdout.close()
     assert process.wait(timeout=60) in (0, 141)  # 0 where everything fitted into the pipe before it closed
     assert process.stderr.read() == ""
-    process.stderr.close()

@@ -1,0 +1,44 @@
+"""What signals ask of a solver, without a solver."""
+
+import os
+import signal
+
+import pytest
+
+from minicaffe.cli.signals import handled
+
+
+class Asked:
+    def __init__(self):
+        self.calls = []
+
+    def request_stop(self):
+        self.calls.append("stop")
+
+    def request_snapshot(self):
+        self.calls.append("snapshot")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(("effect", "calls"), [("stop", ["stop"]), ("snapshot", ["snapshot"]), ("none", [])])
+def test_each_signal_has_the_effect_that_was_set(number, effect, calls):
+    asked = Asked()
+    effects = (effect, "none") if number == signal.SIGINT else ("none", effect)
+    with handled(asked, *effects):
+        os.kill(os.getpid(), number)
+    assert asked.calls == calls
+
+
+def test_a_second_ctrl_c_interrupts():
+    asked = Asked()
+    with pytest.raises(KeyboardInterrupt), handled(asked, "stop", "snapshot"):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert asked.calls == ["stop"]
+
+
+def test_the_handlers_of_before_come_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)
+    with handled(Asked(), "none", "none"):
+        assert signal.getsignal(signal.SIGINT) is not before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGHUP)) == before
