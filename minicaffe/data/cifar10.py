@@ -56,11 +56,14 @@ def build_cifar10(
         source = out / ARCHIVE
         fetch(URL, source, MD5, progress)
     with workshop(out) as temporary:
-        folder = _folder(source) if source.is_dir() else _extract(source, temporary, progress)
-        for name in (*_TRAIN, *_TEST):
-            _check_file(folder / name, records)
-        made = dataclasses.replace(result, folder=temporary, fresh=True)
-        made.write(_blocks(folder, _TRAIN), _blocks(folder, _TEST), _CLASSES, progress)
+        if source.is_dir():
+            folder = _folder(source)
+            files = _Files(folder, f"{folder}{os.sep}", records)
+        else:
+            files = _Files(_extract(source, temporary, progress), f"{source}: ", records)
+        files.check_sizes()
+        made = dataclasses.replace(result, folder=temporary)
+        made.write(files.blocks(_TRAIN), files.blocks(_TEST), _CLASSES, progress)
         made.move_to(out)
     return dataclasses.replace(result, fresh=True)
 
@@ -111,19 +114,32 @@ def _extract(archive: Path, temporary: Path, progress: Progress) -> Path:
     return folder
 
 
-def _check_file(path: Path, records: int) -> None:
-    found, expected = path.stat().st_size, records * _RECORD
-    if found != expected:
-        raise DataError(f"{path}: found {found} bytes, expected {expected} ({records} records of {_RECORD} bytes)")
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """The six files in ``folder``; errors name them with ``place`` in front."""
 
+    folder: Path
+    place: str
+    records: int
 
-def _blocks(folder: Path, names: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for name in names:
-        rows = np.fromfile(folder / name, np.uint8).reshape(-1, _RECORD)
-        labels = rows[:, 0]
-        if labels.max() >= len(_CLASSES):
-            bad = int(np.argmax(labels >= len(_CLASSES)))
-            raise DataError(f"{folder / name}: record {bad} has label {labels[bad]}; expected 0 to 9")
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            yield block[:, 1:].reshape(-1, *SHAPE), block[:, 0]
+    def check_sizes(self) -> None:
+        expected = self.records * _RECORD
+        for name in (*_TRAIN, *_TEST):
+            found = (self.folder / name).stat().st_size
+            if found != expected:
+                raise DataError(
+                    f"{self.place}{name}: found {found} bytes, expected {expected} "
+                    f"({self.records} records of {_RECORD} bytes)"
+                )
+
+    def blocks(self, names: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Images and labels of these files, some at a time, in order."""
+        for name in names:
+            rows = np.fromfile(self.folder / name, np.uint8).reshape(-1, _RECORD)
+            labels = rows[:, 0]
+            if labels.max() >= len(_CLASSES):
+                bad = int(np.argmax(labels >= len(_CLASSES)))
+                raise DataError(f"{self.place}{name}: record {bad} has label {labels[bad]}; expected 0 to 9")
+            for start in range(0, len(rows), _BLOCK):
+                block = rows[start : start + _BLOCK]
+                yield block[:, 1:].reshape(-1, *SHAPE), block[:, 0]

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from ..errors import DataError, shape_text
+from ..errors import DataError, plural, shape_text
 from ..proto import caffe_pb2
 
 __all__ = ["datum_from_array", "read_datum"]
@@ -22,7 +22,7 @@ def read_datum(value: bytes, color: bool | None = None) -> tuple[np.ndarray, int
     try:
         datum.ParseFromString(value)
     except Exception:  # the class of protobuf's DecodeError moved between its releases
-        raise DataError(f"{len(value)} bytes that are no Datum") from None
+        raise DataError(f"a value of {plural(len(value), 'byte')} that is no Datum") from None
     if datum.encoded:
         return _decode(datum.data, color), datum.label
     shape = (datum.channels, datum.height, datum.width)
@@ -67,10 +67,10 @@ def _decode(data: bytes, color: bool | None) -> np.ndarray:
 
 def _mode(mode: str, color: bool | None) -> str:
     """The pillow mode to convert to: grey, RGB or RGBA."""
+    if mode.startswith(("I", "F")):
+        raise ValueError(f"pixels of mode {mode}; expected 8 bits a channel")
     if color is not None:
         return "RGB" if color else "L"
     if mode in ("1", "L"):
         return "L"
-    if mode.startswith(("I", "F")):
-        raise ValueError(f"pixels of mode {mode}; expected 8 bits a channel")
     return "RGBA" if mode in ("RGBA", "LA", "PA") else "RGB"

@@ -39,6 +39,7 @@ def fetch(url: str, path: str | os.PathLike, md5: str, progress: Progress = igno
             return
         part.unlink()
     except urllib.error.HTTPError as error:
+        error.close()
         raise DataError(f"{url}: the server answers {error.code} {error.reason}; {_HELP}") from None
     except urllib.error.URLError as error:
         raise DataError(f"{url}: cannot be reached ({_reason(error.reason)}); {_HELP}") from None
@@ -56,6 +57,7 @@ def _download(url: str, part: Path, progress: Progress) -> None:
     except urllib.error.HTTPError as error:
         if error.code != 416 or done == 0:
             raise
+        error.close()
         done, answer = 0, _request(url, 0)  # the server has nothing beyond what is there: another file
     with answer:
         if answer.status != 206:

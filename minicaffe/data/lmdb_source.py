@@ -131,7 +131,7 @@ class LmdbSource:
         if self._database is not None:
             self._cursor.close()
             self._txn.abort()
-            self._database = None
+            self._cursor = self._txn = self._database = None  # each of them holds the environment
 
     def _step(self) -> bool:
         self._position += 1
