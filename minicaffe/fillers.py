@@ -83,8 +83,7 @@ def _bilinear(shape, filler, random):
         )
     size = shape[3]
     factor = math.ceil(size / 2)
-    centre = (2 * factor - 1 - factor % 2) / (2.0 * factor)
-    tent = 1 - np.abs(np.arange(size) / factor - centre)
+    tent = 1 - np.abs(np.arange(size) - (size - 1) / 2) / factor
     return np.broadcast_to(np.outer(tent, tent), shape)
 
 
