@@ -28,18 +28,18 @@ ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
 WARM_UP = 3
 
 
-def in_memory(path: Path, item) -> str:
-    """The training net's text with Input layers in the place of Data layers."""
-    param = read_net(str(path)).param
+def in_memory(path: Path, item) -> tuple[str, float]:
+    """The training net's text with Input layers in the place of Data layers, and the scale of its images."""
+    param, scale = read_net(str(path)).param, 1.0
     for layer in param.layer:
         if layer.type == "Data":
-            batch = layer.data_param.batch_size
+            batch, scale = layer.data_param.batch_size, layer.transform_param.scale
             for field in ("data_param", "transform_param"):
                 layer.ClearField(field)
             layer.type = "Input"
             shapes = [(batch, *item), (batch,)][: len(layer.top)]
             layer.input_param.shape.extend(caffe_pb2.BlobShape(dim=shape) for shape in shapes)
-    return format_text(param)
+    return format_text(param), scale
 
 
 class Ours:
@@ -49,11 +49,11 @@ class Ours:
         self.net = Net(parse_net(text), minicaffe.TRAIN, seed=1)
         self.param, self.rule = solver, make_rule(solver, self.net.arena)
 
-    def set_inputs(self):
+    def set_inputs(self, spread):
         random = np.random.default_rng(1)
         for name in self.net.inputs:
             blob = self.net.blobs[name].data
-            blob[...] = random.integers(0, 10, blob.shape) if blob.ndim == 1 else random.normal(0, 50, blob.shape)
+            blob[...] = random.integers(0, 10, blob.shape) if blob.ndim == 1 else random.normal(0, spread, blob.shape)
 
     def step(self):
         self.net.clear_param_diffs()
@@ -111,8 +111,9 @@ def main() -> int:
     print(f"{'model':20} {'minicaffe ms':>12}  beside it, median ms (how many times as fast as minicaffe)")
     for name in names:
         solver = read_solver(str(MODELS / name / "solver.prototxt"))
-        ours = Ours(in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32))), solver)
-        ours.set_inputs()
+        text, scale = in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32)))
+        ours = Ours(text, solver)
+        ours.set_inputs(50 * scale)
         steps = {"minicaffe": ours.step, **torch_steps(ours, solver, args.threads, args.compile)}
         medians, losses = measure(steps, args.rounds)
         mine = medians.pop("minicaffe")

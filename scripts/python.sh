@@ -26,7 +26,7 @@ make_venv() {
 
 # install_package DIR TARGET: install as users do, by copying: a link to the checkout would hide missing files.
 install_package() {
-    rm -rf build
+    rm -rf build minicaffe.egg-info
     "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$2"
-    rm -rf build
+    rm -rf build minicaffe.egg-info
 }

@@ -66,7 +66,7 @@ class Twin:
                 history = self.history[i].mul_(self.momentum).add_(param.grad, alpha=rate)
                 param.sub_(history)
                 param.grad = None
-        return float(loss)
+        return float(loss.detach())
 
     def _scale_after(self, node):
         readers = self.graph.consumers(node.tops[0])
