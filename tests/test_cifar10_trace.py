@@ -1,0 +1,57 @@
+"""The main job against the run of Caffe: the first 20 iterations of the CIFAR-10 batch-normalisation net.
+
+The records of these iterations are kept with the tests; ``scripts/check_cifar10.py`` compares the whole run.
+"""
+
+import os
+
+import numpy as np
+import pytest
+from cifar_records import GOLDEN, train_records
+
+from minicaffe.data import write_lmdb
+from minicaffe.solver import get_solver
+
+ITERATIONS = 20
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The recorded net and solver, with the first 2,000 training records as its database."""
+    folder = tmp_path_factory.mktemp("cifar10_bn")
+    (folder / "cifar10").mkdir()
+    images, labels = train_records(100 * ITERATIONS)
+    for name in ("train", "test"):
+        write_lmdb(folder / "cifar10" / f"cifar10_{name}_lmdb", [(images, labels)], len(labels), (3, 32, 32))
+    for name in ("train_test.prototxt", "solver_rec.prototxt", "init.caffemodel"):
+        (folder / name).write_bytes((GOLDEN / name).read_bytes())
+    (folder / "cifar10" / "mean.binaryproto").write_bytes((GOLDEN / "mean.binaryproto").read_bytes())
+    return folder
+
+
+def distance(found, expected):
+    return np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-12)
+
+
+def test_first_iterations_are_caffes(folder):
+    solver = get_solver(folder / "solver_rec.prototxt", overrides={"weights": str(folder / "init.caffemodel")})
+    losses = np.loadtxt(GOLDEN / "loss_per_iteration.txt")[:, 1]
+    for iteration in range(ITERATIONS):
+        solver.step(1)
+        assert solver.net.loss == pytest.approx(losses[iteration], rel=2e-6), f"iteration {iteration}"
+        if iteration + 1 in (1, 10):
+            with np.load(GOLDEN / f"params_{iteration + 1}.npz") as params:
+                for name in params.files:
+                    layer, index = name.split("/")
+                    found = solver.net.params[layer][int(index)].data
+                    assert distance(found, params[name]) < 2e-5, f"{name} after {iteration + 1} iterations"
+
+
+def test_the_files_that_caffe_wrote_load(folder):
+    solver = get_solver(folder / "solver_rec.prototxt")
+    for name in ("short_iter_15.caffemodel", "short_iter_15.solverstate"):
+        (folder / name).write_bytes((GOLDEN / name).read_bytes())
+    solver.restore(os.path.join(folder, "short_iter_15.solverstate"))
+    assert solver.iter == 15
+    assert float(solver.net.params["bn1"][2].data[0]) == pytest.approx(sum(0.999**k for k in range(15)), rel=1e-5)
+    assert np.abs(solver.rule.history).max() > 0

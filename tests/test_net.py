@@ -1,0 +1,201 @@
+"""The net as pycaffe's users know it: names, writable blobs, weights in and out, and what is refused."""
+
+import numpy as np
+import pytest
+
+import minicaffe as caffe
+from minicaffe.errors import DataError, GraphError, ProtoError, UsageError, WeightsError
+
+NET = """
+name: "small"
+force_backward: true
+layer { name: "data" type: "Input" top: "data" top: "label"
+  input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } shape { dim: 2 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } bias_filler { value: 0.5 } } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }
+layer { name: "relu" type: "ReLU" bottom: "bn" top: "bn" }
+layer { name: "ip" type: "InnerProduct" bottom: "bn" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET)
+    return path
+
+
+def filled(file, seed=1, **options):
+    net = caffe.Net(file, caffe.TRAIN, seed=seed, **options)
+    net.blobs["data"].data[...] = np.random.default_rng(0).normal(size=(2, 3, 5, 5))
+    net.blobs["label"].data[...] = [0, 2]
+    return net
+
+
+def test_names(file):
+    net = caffe.Net(str(file), caffe.TRAIN)
+    assert net.name == "small" and net.phase == caffe.TRAIN
+    assert list(net.blobs) == ["data", "label", "conv", "bn", "ip", "loss"]
+    assert {name: [blob.shape for blob in blobs] for name, blobs in net.params.items()} == {
+        "conv": [(4, 3, 3, 3), (4,)],
+        "bn": [(4,), (4,), (1,)],
+        "ip": [(3, 36), (3,)],
+    }
+    assert net.inputs == ["data", "label"] and net.outputs == ["loss"]
+    assert [layer.type for layer in net.layers][:3] == ["Input", "Convolution", "BatchNorm"]
+    assert net.blob_loss_weights["loss"] == 1.0 and net.blob_loss_weights["ip"] == 0.0
+
+
+def test_fillers_ran(file):
+    net = filled(file)
+    weights, bias = net.params["conv"]
+    assert np.all(bias.data == 0.5)
+    bound = np.sqrt(3 / 27)
+    assert 0.5 * bound < np.abs(weights.data).max() <= bound
+
+
+def test_forward_and_backward(file):
+    net = filled(file)
+    out = net.forward()
+    assert set(out) == {"loss"} and out["loss"].shape == ()
+    assert net.loss == pytest.approx(float(out["loss"]))
+    net.backward()
+    assert np.abs(net.params["conv"][0].diff).max() > 0
+    before = net.params["ip"][0].diff.copy()
+    net.backward()
+    np.testing.assert_allclose(net.params["ip"][0].diff, 2 * before, rtol=1e-5)
+    net.clear_param_diffs()
+    assert not net.params["ip"][0].diff.any()
+
+
+def test_gradients_by_differences(file):
+    net = filled(file, dtype="float64")
+    net.forward()
+    net.backward()
+    for layer, index in (("conv", 0), ("ip", 0), ("ip", 1)):
+        blob = net.params[layer][index]
+        direction = np.random.default_rng(1).normal(size=blob.shape)
+        expected = float((blob.diff * direction).sum())
+        start, step, losses = blob.data.copy(), 1e-5, []
+        for sign in (1, -1):
+            blob.data[...] = start + sign * step * direction
+            losses.append(float(net.forward()["loss"]))
+        blob.data[...] = start
+        assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(expected, rel=1e-4)
+
+
+def test_blobs_are_the_nets_own_memory(file):
+    net = filled(file)
+    net.forward()
+    before = net.blobs["ip"].data.copy()
+    net.params["ip"][1].data[...] += 1
+    net.forward()
+    np.testing.assert_allclose(net.blobs["ip"].data, before + 1, rtol=1e-5)
+    with pytest.raises(AttributeError):
+        net.blobs["ip"].data = before
+
+
+def test_same_seed_same_weights(file):
+    one, two, other = filled(file), filled(file), filled(file, seed=2)
+    assert np.array_equal(one.params["ip"][0].data, two.params["ip"][0].data)
+    assert not np.array_equal(one.params["ip"][0].data, other.params["ip"][0].data)
+
+
+def test_save_and_copy_from(file, tmp_path):
+    net = filled(file)
+    net.forward()
+    net.save(tmp_path / "w.caffemodel")
+    other = caffe.Net(file, caffe.TEST, str(tmp_path / "w.caffemodel"))
+    for name, blobs in net.params.items():
+        for mine, theirs in zip(blobs, other.params[name]):
+            assert np.array_equal(mine.data, theirs.data)
+
+
+def test_copy_reports_what_did_not_match(file, tmp_path):
+    net = filled(file)
+    net.save(tmp_path / "w.caffemodel")
+    renamed = tmp_path / "renamed.prototxt"
+    renamed.write_text(NET.replace('name: "ip" type', 'name: "ip_new" type'))
+    report = caffe.Net(renamed, caffe.TRAIN).copy_from(tmp_path / "w.caffemodel")
+    assert report.copied == ("conv", "bn") and report.ignored == ("ip",) and report.missing == ("ip_new",)
+
+
+def test_all_shape_mismatches_are_in_one_table(file, tmp_path):
+    filled(file).save(tmp_path / "w.caffemodel")
+    file.write_text(NET.replace("num_output: 4", "num_output: 6"))
+    net = filled(file)
+    before = net.params["ip"][1].data.copy()
+    with pytest.raises(WeightsError) as caught:
+        net.copy_from(tmp_path / "w.caffemodel")
+    lines = str(caught.value).splitlines()
+    assert "5 parameters have another shape" in lines[0]
+    assert (
+        lines[2].split("  ")[1:]
+        and "conv[0]" in lines[2]
+        and "4 x 3 x 3 x 3" in lines[2]
+        and "6 x 3 x 3 x 3" in lines[2]
+    )
+    assert np.array_equal(net.params["ip"][1].data, before)
+
+
+def test_weights_of_a_foreign_net(file, tmp_path):
+    filled(file).save(tmp_path / "w.caffemodel")
+    other = tmp_path / "other.prototxt"
+    other.write_text(NET.replace('name: "', 'name: "my_'))
+    with pytest.raises(WeightsError, match=r"none of its layers with weights \(conv, bn, ip\) has the name of one"):
+        caffe.Net(other, caffe.TRAIN, str(tmp_path / "w.caffemodel"))
+
+
+def test_cut_off_weights(file, tmp_path):
+    filled(file).save(tmp_path / "w.caffemodel")
+    whole = (tmp_path / "w.caffemodel").read_bytes()
+    (tmp_path / "cut.caffemodel").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ProtoError, match=r"cut\.caffemodel"):
+        filled(file).copy_from(tmp_path / "cut.caffemodel")
+
+
+def test_label_outside_the_classes_names_layer_index_and_value(file):
+    net = filled(file)
+    net.blobs["label"].data[1] = 3
+    with pytest.raises(DataError, match=r'layer "loss" \(SoftmaxWithLoss\): label 3 at batch index 1'):
+        net.forward()
+
+
+def test_too_large_for_the_machine(file):
+    file.write_text(NET.replace("dim: 2 dim: 3 dim: 5 dim: 5", "dim: 2000000 dim: 3 dim: 500 dim: 500"))
+    file.write_text(file.read_text().replace("shape { dim: 2 }", "shape { dim: 2000000 }"))
+    with pytest.raises(GraphError, match=r"the net needs [\d,]+ bytes, this machine has [\d,]+; its largest blob is"):
+        caffe.Net(file, caffe.TRAIN)
+
+
+def test_phase_must_be_one(file):
+    with pytest.raises(UsageError, match="phase is 7; expected TRAIN or TEST"):
+        caffe.Net(file, 7)
+
+
+def test_unknown_filler(file):
+    file.write_text(NET.replace("xavier", "xaver"))
+    with pytest.raises(GraphError, match=r'layer "conv" .*xaver.*did you mean "xavier"'):
+        caffe.Net(file, caffe.TRAIN)
+
+
+def test_an_input_that_a_layer_overwrites_can_be_set_again(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'force_backward: true layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+        'layer { name: "s" type: "Scale" bottom: "x" top: "x" scale_param { filler { value: 2 } } }'
+    )
+    net = caffe.Net(path, caffe.TRAIN)
+    for value in (1.0, 5.0):
+        net.blobs["x"].data[...] = value
+        assert np.all(net.forward()["x"] == 2 * value)
+
+
+def test_relative_paths_are_taken_from_the_prototxts_folder_too(file, tmp_path, monkeypatch):
+    filled(file).save(tmp_path / "w.caffemodel")
+    monkeypatch.chdir("/")
+    net = caffe.Net(file, caffe.TEST, "w.caffemodel")
+    assert net.params["conv"][1].data[0] == np.float32(0.5)
