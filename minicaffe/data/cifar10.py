@@ -108,8 +108,8 @@ def _extract(archive: Path, temporary: Path, progress: Progress) -> Path:
                         shutil.copyfileobj(packed, file)
                     wanted.remove(name)
                     progress("extract", total - len(wanted), total)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{archive}: cannot be read as a tar archive ({error})") from None
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError(f"{archive}: no tar archive, or not whole; expected a folder or {ARCHIVE}") from None
     _check_names(archive, sorted(wanted), python)
     return folder
 

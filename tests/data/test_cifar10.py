@@ -229,12 +229,14 @@ def test_a_label_outside_the_classes(folder, tmp_path, name):
 def test_no_archive(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not an archive")
-    assert refused(path, tmp_path / "out").startswith(f"{path}: cannot be read as a tar archive (")
+    assert refused(path, tmp_path / "out") == (
+        f"{path}: no tar archive, or not whole; expected a folder or cifar-10-binary.tar.gz"
+    )
 
 
 def test_an_archive_that_is_cut_off(archive, tmp_path):
     archive.write_bytes(archive.read_bytes()[:100_000])
-    assert refused(archive, tmp_path / "out").startswith(f"{archive}: cannot be read as a tar archive (")
+    assert refused(archive, tmp_path / "out").startswith(f"{archive}: no tar archive, or not whole;")
 
 
 def test_an_archive_of_something_else(tmp_path):
