@@ -3,7 +3,8 @@
     scale = k + (alpha / box size) * box(x^2)            y = x * scale^-beta
     dx = dy * scale^-beta - (2 * alpha * beta / box size) * x * box(dy * y / scale)
 
-``box`` sums ``size`` neighbouring channels, or size x size neighbours of a plane, with zeros outside.
+``box`` sums ``size`` neighbouring channels, or size x size neighbours of a plane (rows, then columns), with zeros
+outside.
 """
 
 import math
@@ -19,6 +20,11 @@ def square(start, stop, x, out):
     """out = x * x; units are elements."""
     for i in range(start, stop):
         out[i] = x[i] * x[i]
+
+
+def blocks(area: int) -> int:
+    """The units of ``box_across`` for each n."""
+    return -(-area // COLUMNS)
 
 
 @kernel
@@ -40,19 +46,34 @@ def box_across(start, stop, x, size, out):
 
 
 @kernel
-def box_within(start, stop, x, size, out):
-    """Sum over rows and columns within size // 2 of arrays (planes, H, W); units are planes."""
+def box_rows(start, stop, x, size, out):
+    """Sum over rows within size // 2 of arrays (planes, H, W); units are planes."""
     _, height, width = x.shape
-    half = size // 2
+    half = min(size // 2, height - 1)
+    for plane in range(start, stop):
+        source, to = x[plane].reshape(-1), out[plane].reshape(-1)
+        to[:] = source
+        for shift in range(width, (half + 1) * width, width):
+            for j in range(to.size - shift):
+                to[j] += source[j + shift]
+            for j in range(to.size - shift):
+                to[j + shift] += source[j]
+
+
+@kernel
+def box_columns(start, stop, x, size, out):
+    """Sum over columns within size // 2 of arrays (planes, H, W); units are planes."""
+    _, height, width = x.shape
+    half = min(size // 2, width - 1)
     for plane in range(start, stop):
         for i in range(height):
-            to = out[plane, i]
-            to[:] = 0
-            for row in range(max(0, i - half), min(height, i + half + 1)):
-                source = x[plane, row]
-                for shift in range(-min(half, width - 1), min(half, width - 1) + 1):
-                    for j in range(max(0, -shift), width - max(0, shift)):
-                        to[j] += source[j + shift]
+            source, to = x[plane, i], out[plane, i]
+            to[:] = source
+            for shift in range(1, half + 1):
+                for j in range(width - shift):
+                    to[j] += source[j + shift]
+                for j in range(width - shift):
+                    to[j + shift] += source[j]
 
 
 @inline
@@ -65,11 +86,14 @@ def _power(scale, beta):
 
 
 @kernel
-def normalise(start, stop, x, k, alpha, beta, scale, y):
-    """scale = k + alpha * scale (the box sums); y = x * scale^-beta; units are elements."""
-    for i in range(start, stop):
-        scale[i] = k + alpha * scale[i]
-        y[i] = x[i] / _power(scale[i], beta)
+def normalise(start, stop, x, k, alpha, beta, sums, scale, y):
+    """scale = k + alpha * sums; y = x * scale^-beta; units are elements. ``sums`` None: they lie in scale."""
+    scale = scale[start:stop]
+    sums = scale if sums is None else sums[start:stop]
+    for i in range(stop - start):
+        scale[i] = k + alpha * sums[i]
+    for i in range(stop - start):
+        y[start + i] = x[start + i] / _power(scale[i], beta)
 
 
 @kernel
@@ -80,7 +104,12 @@ def ratio(start, stop, dy, y, scale, out):
 
 
 @kernel
-def gradient(start, stop, x, dy, scale, beta, factor, dx):
-    """dx = dy * scale^-beta - factor * x * dx (the box sums of ``ratio``); units are elements."""
-    for i in range(start, stop):
-        dx[i] = dy[i] / _power(scale[i], beta) - factor * x[i] * dx[i]
+def gradient(start, stop, x, dy, scale, beta, factor, sums, dx):
+    """dx = dy * scale^-beta - factor * x * sums (the box sums of ``ratio``); units are elements.
+
+    ``sums`` None: they lie in dx.
+    """
+    dx = dx[start:stop]
+    sums = dx if sums is None else sums[start:stop]
+    for i in range(stop - start):
+        dx[i] = dy[start + i] / _power(scale[start + i], beta) - factor * x[start + i] * sums[i]

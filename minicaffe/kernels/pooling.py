@@ -1,8 +1,8 @@
-"""Maximum and average over windows of each image plane; units are planes (images x channels).
+"""Maximum and average over windows of each image plane (images x channels planes), one direction at a time.
 
-Output (i, j) covers rows i * stride_h - pad_h ... + kernel_h of the plane, columns likewise; arrays are flat. One
-element of the window is taken at a time for a whole output row, so the loops run along the row. A window that
-lies wholly outside the plane gives the lowest number (maximum) or 0 (average) and takes no gradient.
+Output (i, j) covers rows i * stride_h - pad_h ... + kernel_h of the plane, columns likewise; arrays are flat. The
+rows of a window are first combined into one row, over the whole width and so in vectors; then the columns of
+that row. Every window must meet the plane. Planes are cut into CHUNKS pieces, each with a work row of its own.
 """
 
 from typing import NamedTuple
@@ -11,10 +11,13 @@ import numpy as np
 
 from ._jit import inline, kernel
 
+CHUNKS = 8
+
 
 class Windows(NamedTuple):
     """The geometry of a pooling, on integers."""
 
+    planes: int
     height: int
     width: int
     out_height: int
@@ -27,120 +30,130 @@ class Windows(NamedTuple):
     pad_w: int
 
 
-@inline
-def _columns(w, k):
-    """The output columns [least, most) whose window has its column ``k`` inside the plane."""
-    offset = k - w.pad_w
-    least = 0 if offset >= 0 else (-offset + w.stride_w - 1) // w.stride_w
-    most = 0 if offset >= w.width else min(w.out_width, (w.width - 1 - offset) // w.stride_w + 1)
-    return min(least, most), most
+def row_shape(w: Windows) -> tuple[int, int]:
+    """Shape of the work rows, a whole number of cache lines each."""
+    return (CHUNKS, -(-w.width // 32) * 32)
 
 
 @inline
-def _take_larger(n, x, at, step, index, y, mask, to):
-    """For j < n: y, mask = x, index where x[at + j * step] is larger than y, is NaN, or is the first met."""
-    for j in range(n):
-        value = x[at + j * step]
-        best, known = y[to + j], mask[to + j]
-        taken = value > best or value != value or known < 0
-        y[to + j] = value if taken else best
-        mask[to + j] = np.int32(index + np.int64(j * step)) if taken else known
-
-
-@kernel
-def max_forward(start, stop, w, x, lowest, y, mask):
-    """y = the largest element of each window; mask (int32) = its index in the plane, the first among equals, or -1."""
-    one, two, step = np.uint64(1), np.uint64(2), np.uint64(w.stride_w)
-    for plane in range(start, stop):
-        for i in range(w.out_height):
-            to = (plane * w.out_height + i) * w.out_width
-            for j in range(to, to + w.out_width):
-                y[j] = lowest
-                mask[j] = np.int32(-1)
-            top = i * w.stride_h - w.pad_h
-            for row in range(max(0, top), min(w.height, top + w.kernel_h)):
-                for k in range(w.kernel_w):
-                    least, most = _columns(w, k)
-                    index = row * w.width + k - w.pad_w + least * w.stride_w
-                    n, at = np.uint64(most - least), np.uint64(plane * w.height * w.width + index)
-                    if w.stride_w == 1:
-                        _take_larger(n, x, at, one, index, y, mask, np.uint64(to + least))
-                    elif w.stride_w == 2:
-                        _take_larger(n, x, at, two, index, y, mask, np.uint64(to + least))
-                    else:
-                        _take_larger(n, x, at, step, index, y, mask, np.uint64(to + least))
-
-
-@kernel
-def max_backward(start, stop, w, dy, mask, dx):
-    """dx = the sum of dy over the windows whose maximum an element is."""
-    area, outputs = w.height * w.width, w.out_height * w.out_width
-    for plane in range(start, stop):
-        dx[plane * area : (plane + 1) * area] = 0
-        for j in range(plane * outputs, (plane + 1) * outputs):
-            if mask[j] >= 0:
-                dx[plane * area + mask[j]] += dy[j]
-
-
-@kernel
-def as_numbers(start, stop, mask, out):
-    """The mask as floating-point numbers, element by element."""
-    for i in range(start, stop):
-        out[i] = mask[i]
+def _inside(i, stride, pad, kernel, size):
+    """The part of window ``i`` that lies inside the plane, as (first, end)."""
+    first = i * stride - pad
+    return max(0, first), min(size, first + kernel)
 
 
 @inline
 def _extent(i, stride, pad, kernel, size):
-    """How many rows of window ``i`` count in the average: padding counts, what lies beyond it does not."""
+    """How many rows of window ``i`` count in the average: padding does, what lies beyond it does not."""
     first = i * stride - pad
     return min(first + kernel, size + pad) - first
 
 
 @inline
-def _add_strided(n, x, at, step, y, to):
+def _larger(value, best):
+    """Whether ``value`` takes the place of ``best``: NaN is larger than every number."""
+    return (value > best) | (value != value)
+
+
+@kernel
+def _column_maxima(w, plane, top, bottom, x, best, row_of):
+    """best[j], row_of[j] = the largest of rows [top, bottom) in column j, and its first row."""
+    n, at = np.uint64(w.width), np.uint64((plane * w.height + top) * w.width)
     for j in range(n):
-        y[to + j] += x[at + j * step]
+        best[j] = x[at + j]
+        row_of[j] = np.int32(top)
+    for row in range(top + 1, bottom):
+        at = np.uint64((plane * w.height + row) * w.width)
+        for j in range(n):
+            value, known, known_row = x[at + j], best[j], row_of[j]
+            taken = _larger(value, known)
+            best[j] = value if taken else known
+            row_of[j] = np.int32(row) if taken else known_row
 
 
 @kernel
-def average_forward(start, stop, w, x, y):
+def max_forward(start, stop, w, x, row, row_of, y, mask):
+    """y = each window's largest; mask (int32) = its index in the plane, the first among equals."""
+    for chunk in range(start, stop):
+        best_of, top_of = row[chunk], row_of[chunk]
+        for plane in range(w.planes * chunk // CHUNKS, w.planes * (chunk + 1) // CHUNKS):
+            for i in range(w.out_height):
+                top, bottom = _inside(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
+                _column_maxima(w, plane, top, bottom, x, best_of, top_of)
+                for j in range(w.out_width):
+                    to = np.uint64((plane * w.out_height + i) * w.out_width + j)
+                    left, right = _inside(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
+                    best, first, column = best_of[np.uint64(left)], top_of[np.uint64(left)], left
+                    for k in range(left + 1, right):
+                        value, value_row = best_of[np.uint64(k)], top_of[np.uint64(k)]
+                        taken = _larger(value, best) | ((value == best) & (value_row < first))
+                        best = value if taken else best
+                        first = value_row if taken else first
+                        column = k if taken else column
+                    y[to] = best
+                    mask[to] = np.int32(first * w.width + column)
+
+
+@kernel
+def max_backward(start, stop, w, dy, mask, dx):
+    """dx = the sum of dy over the windows whose maximum an element is; units are planes."""
+    area, outputs = w.height * w.width, w.out_height * w.out_width
+    for plane in range(start, stop):
+        dx[plane * area : (plane + 1) * area] = 0
+        for j in range(plane * outputs, (plane + 1) * outputs):
+            dx[plane * area + mask[j]] += dy[j]
+
+
+@kernel
+def as_numbers(start, stop, mask, out):
+    """The mask as floating-point numbers; units are elements."""
+    for i in range(start, stop):
+        out[i] = mask[i]
+
+
+@kernel
+def average_forward(start, stop, w, x, row, y):
     """y = the sum of each window over its extent, padding included as zeros."""
-    one, two, step = np.uint64(1), np.uint64(2), np.uint64(w.stride_w)
-    for plane in range(start, stop):
-        for i in range(w.out_height):
-            to = (plane * w.out_height + i) * w.out_width
-            y[to : to + w.out_width] = 0
-            top = i * w.stride_h - w.pad_h
-            for row in range(max(0, top), min(w.height, top + w.kernel_h)):
-                for k in range(w.kernel_w):
-                    least, most = _columns(w, k)
-                    first = (plane * w.height + row) * w.width + k - w.pad_w + least * w.stride_w
-                    n, at = np.uint64(most - least), np.uint64(first)
-                    if w.stride_w == 1:
-                        _add_strided(n, x, at, one, y, np.uint64(to + least))
-                    elif w.stride_w == 2:
-                        _add_strided(n, x, at, two, y, np.uint64(to + least))
-                    else:
-                        _add_strided(n, x, at, step, y, np.uint64(to + least))
-            rows = _extent(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
-            for j in range(w.out_width):
-                extent = rows * _extent(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
-                y[to + j] /= x.dtype.type(max(1, extent))
+    n = np.uint64(w.width)
+    for chunk in range(start, stop):
+        sums = row[chunk]
+        for plane in range(w.planes * chunk // CHUNKS, w.planes * (chunk + 1) // CHUNKS):
+            for i in range(w.out_height):
+                top, bottom = _inside(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
+                sums[:n] = 0
+                for source in range(top, bottom):
+                    at = np.uint64((plane * w.height + source) * w.width)
+                    for j in range(n):
+                        sums[j] += x[at + j]
+                rows = _extent(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
+                for j in range(w.out_width):
+                    left, right = _inside(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
+                    total = x.dtype.type(0)
+                    for k in range(left, right):
+                        total += sums[np.uint64(k)]
+                    extent = rows * _extent(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
+                    y[np.uint64((plane * w.out_height + i) * w.out_width + j)] = total / x.dtype.type(extent)
 
 
 @kernel
-def average_backward(start, stop, w, dy, dx):
+def average_backward(start, stop, w, dy, row, dx):
     """dx = the sum of dy / extent over the windows that an element lies in."""
-    for plane in range(start, stop):
-        dx[plane * w.height * w.width : (plane + 1) * w.height * w.width] = 0
-        for i in range(w.out_height):
-            rows = _extent(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
-            top = i * w.stride_h - w.pad_h
-            for j in range(w.out_width):
-                extent = rows * _extent(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
-                share = dy[(plane * w.out_height + i) * w.out_width + j] / dy.dtype.type(max(1, extent))
-                left = j * w.stride_w - w.pad_w
-                for row in range(max(0, top), min(w.height, top + w.kernel_h)):
-                    at = (plane * w.height + row) * w.width
-                    for k in range(max(0, left), min(w.width, left + w.kernel_w)):
-                        dx[at + k] += share
+    n, area = np.uint64(w.width), w.height * w.width
+    for chunk in range(start, stop):
+        sums = row[chunk]
+        for plane in range(w.planes * chunk // CHUNKS, w.planes * (chunk + 1) // CHUNKS):
+            dx[plane * area : (plane + 1) * area] = 0
+            for i in range(w.out_height):
+                top, bottom = _inside(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
+                rows = _extent(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
+                sums[:n] = 0
+                for j in range(w.out_width):
+                    left, right = _inside(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
+                    extent = rows * _extent(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
+                    share = dy[np.uint64((plane * w.out_height + i) * w.out_width + j)] / dy.dtype.type(extent)
+                    for k in range(left, right):
+                        sums[np.uint64(k)] += share
+                for target in range(top, bottom):
+                    at = np.uint64((plane * w.height + target) * w.width)
+                    for j in range(n):
+                        dx[at + j] += sums[j]

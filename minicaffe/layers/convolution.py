@@ -31,7 +31,9 @@ class Convolution(Layer):
     def setup(self):
         found = len(self.param.bottom), len(self.param.top)
         if found[0] != found[1]:
-            raise LayerError(f"found {plural(found[0], 'bottom')} and {plural(found[1], 'top')}; expected as many")
+            raise LayerError(
+                f"found {plural(found[0], 'bottom')} and {plural(found[1], 'top')}; expected as many tops as bottoms"
+            )
         o = self.options
         for field in ("num_output", "group"):
             if getattr(o, field) < 1:

@@ -2,7 +2,7 @@
 
 from ..errors import LayerError, shape_text
 from ..kernels import lrn as kernels
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS, distinct, run
 from .base import Inferred, Layer, Scratch, count, register
 from .shapes import checked_shape
 
@@ -30,23 +30,27 @@ class LRN(Layer):
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         n, c, h, w = checked_shape(x)
-        if self.within:
-            self.box, self.view, self.units = kernels.box_within, (n * c, h, w), n * c
-        else:
-            self.box, self.view = kernels.box_across, (n, c, h * w)
-            self.units = n * -(-h * w // kernels.COLUMNS)
+        self.view = (n * c, h, w) if self.within else (n, c, h * w)
         return Inferred([x], (), {"scale": Scratch((count(x),)), "work": Scratch((count(x),))})
-
-    def _box(self, values, sums):
-        run(self.box, self.units, values.reshape(self.view), self.options.local_size, sums.reshape(self.view))
 
     def forward(self, bottoms, tops):
         x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
         number, scale, work = x.dtype.type, self.scratch.scale, self.scratch.work
         run(kernels.square, x.size, x, work, grain=ELEMENTS)
-        self._box(work, scale)
+        sums = distinct(self._box(work, scale), scale)
         k, alpha, beta = number(self.k), number(self.alpha), number(self.options.beta)
-        run(kernels.normalise, x.size, x, k, alpha, beta, scale, y, grain=ELEMENTS)
+        run(kernels.normalise, x.size, x, k, alpha, beta, sums, scale, y, grain=ELEMENTS)
+
+    def _box(self, values, other):
+        """The box sums of ``values``, in one of the two arrays, both of which are overwritten."""
+        size, view = self.options.local_size, self.view
+        if not self.within:
+            units = view[0] * kernels.blocks(view[2])
+            run(kernels.box_across, units, values.reshape(view), size, other.reshape(view))
+            return other
+        run(kernels.box_rows, view[0], values.reshape(view), size, other.reshape(view))
+        run(kernels.box_columns, view[0], other.reshape(view), size, values.reshape(view))
+        return values
 
     def backward(self, bottoms, tops, top_diffs, bottom_diffs):
         if bottom_diffs[0] is None:
@@ -54,7 +58,6 @@ class LRN(Layer):
         x, y, dy, dx = (a[0].reshape(-1) for a in (bottoms, tops, top_diffs, bottom_diffs))
         number, scale, work = x.dtype.type, self.scratch.scale, self.scratch.work
         run(kernels.ratio, x.size, dy, y, scale, work, grain=ELEMENTS)
-        self._box(work, dx)
-        beta = number(self.options.beta)
-        factor = number(2 * self.alpha * self.options.beta)
-        run(kernels.gradient, x.size, x, dy, scale, beta, factor, dx, grain=ELEMENTS)
+        sums = distinct(self._box(work, dx), dx)
+        beta, factor = number(self.options.beta), number(2 * self.alpha * self.options.beta)
+        run(kernels.gradient, x.size, x, dy, scale, beta, factor, sums, dx, grain=ELEMENTS)

@@ -1,7 +1,5 @@
 """Pooling: the maximum or the average of every window of each channel."""
 
-import numpy as np
-
 from ..errors import LayerError, shape_text
 from ..kernels import pooling as kernels
 from ..kernels._jit import ELEMENTS, run
@@ -20,7 +18,8 @@ class Pooling(Layer):
     by the window's size with padding, without what lies beyond it. ``global_pooling`` makes the whole plane one
     window. Source: Caffe's Pooling. Raises LayerError for STOCHASTIC and for windows that do not fit.
 
-    Departure: a window wholly outside the plane (stride above kernel, rounded up) averages to 0, not NaN.
+    Departure: where rounding up makes a window that lies wholly outside (stride above kernel, no padding), Caffe
+    gives -FLT_MAX or NaN and its gradient writes out of bounds; here it is a LayerError.
     """
 
     def setup(self):
@@ -57,26 +56,34 @@ class Pooling(Layer):
             raise LayerError(f"pad {shape_text(pad)} must be smaller than the kernel {shape_text(kernel)}")
         check_window(kernel, pad, inputs, (1, 1))
         outputs = tuple(self._windows(*axis, any(pad)) for axis in zip(inputs, kernel, stride, pad))
-        self.windows = kernels.Windows(*inputs, *outputs, *kernel, *stride, *pad)
-        self.planes = count(x, 0, 2)
+        self.windows = kernels.Windows(count(x, 0, 2), *inputs, *outputs, *kernel, *stride, *pad)
         top = (*x[:2], *outputs)
-        scratch = {"mask": Scratch((count(top),), "int32")} if self.largest else {}
+        row = kernels.row_shape(self.windows)
+        scratch = {"row": Scratch(row)}
+        if self.largest:
+            scratch |= {"row_of": Scratch(row, "int32"), "mask": Scratch((count(top),), "int32")}
         return Inferred([top] * len(self.param.top), (), scratch)
 
     def _windows(self, size, kernel, stride, pad, padded):
         floor = self.options.round_mode == type(self.options).FLOOR
         room = size + 2 * pad - kernel + (0 if floor else stride - 1)
-        windows = room // stride + 1
-        return windows - 1 if padded and (windows - 1) * stride >= size + pad else windows
+        last = room // stride * stride
+        if last < size + pad:
+            return last // stride + 1
+        if padded:
+            return last // stride
+        raise LayerError(
+            f"the last window begins at {last}, outside the input of {size} (stride {stride}, kernel {kernel}); "
+            "expected round_mode: FLOOR"
+        )
 
     def forward(self, bottoms, tops):
-        x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
+        x, y, work = bottoms[0].reshape(-1), tops[0].reshape(-1), self.scratch
         if not self.largest:
-            run(kernels.average_forward, self.planes, self.windows, x, y)
+            run(kernels.average_forward, kernels.CHUNKS, self.windows, x, work.row, y)
             return
-        mask = self.scratch.mask
-        lowest = np.finfo(x.dtype).min
-        run(kernels.max_forward, self.planes, self.windows, x, lowest, y, mask)
+        mask = work.mask
+        run(kernels.max_forward, kernels.CHUNKS, self.windows, x, work.row, work.row_of, y, mask)
         if len(tops) == 2:
             run(kernels.as_numbers, mask.size, mask, tops[1].reshape(-1), grain=ELEMENTS)
 
@@ -85,6 +92,6 @@ class Pooling(Layer):
             return
         dy, dx = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1)
         if self.largest:
-            run(kernels.max_backward, self.planes, self.windows, dy, self.scratch.mask, dx)
+            run(kernels.max_backward, self.windows.planes, self.windows, dy, self.scratch.mask, dx)
         else:
-            run(kernels.average_backward, self.planes, self.windows, dy, dx)
+            run(kernels.average_backward, kernels.CHUNKS, self.windows, dy, self.scratch.row, dx)
