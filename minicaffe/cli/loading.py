@@ -1,4 +1,4 @@
-"""What training and testing have in common: weights from files, and remarks about what has no effect."""
+"""What training and testing have in common: weights from files, and remarks before the work begins."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def load_weights(net, paths: Iterable[str], log: Log) -> None:
 def warn_of_gpu(device: str, log: Log) -> None:
     """Caffe's -gpu is accepted, and has no effect."""
     log.warning(f"-gpu {device} has no effect: this program runs on the CPU")
+
+
+def warn_of_compiling(log: Log) -> None:
+    """The first run ever is slow to begin: say why."""
+    from ..kernels import _jit
+
+    if not any(_jit.cache_folder().rglob("*.nbi")):
+        log.warning("compiling the kernels, which is done once on a machine: this may take a minute")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
-from .loading import load_weights, warn_of_gpu
+from .loading import load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number, score_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -36,6 +36,7 @@ def run(options: dict[str, Any]) -> int:
             log.warning(note)
         if options["gpu"] is not None:
             warn_of_gpu(options["gpu"], log)
+        warn_of_compiling(log)
         log.release()
         log.info("caffe.cpp:281", f"Running for {batches} iterations.")
         begin = time.perf_counter()

