@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import termios
@@ -176,6 +177,36 @@ def test_a_bad_net_is_told_and_nothing_is_touched(project, capsys, old, new, wor
     assert all(line.startswith("minicaffe: error: ") for line in shown.err.splitlines())
     assert all(word in shown.err for word in words), shown.err
     assert project.files() == before
+
+
+def write_images(folder, *shapes):
+    """An LMDB with one image of each shape."""
+    import lmdb
+
+    from minicaffe.data.datum import datum_from_array
+
+    shutil.rmtree(folder)
+    with lmdb.open(str(folder), map_size=1 << 20) as env, env.begin(write=True) as txn:
+        for i, shape in enumerate(shapes):
+            datum = datum_from_array(np.zeros(shape, np.uint8), 0)
+            txn.put(f"{i:05d}".encode(), datum.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ([], ["train_lmdb", "empty"]),
+        ([(1, 6, 6), (1, 5, 6)], ["train_lmdb", "00001", "1 x 5 x 6", "1 x 6 x 6"]),
+    ],
+    ids=["empty", "of other sizes"],
+)
+def test_bad_data_is_one_sentence(project, capsys, shapes, words):
+    write_images(project.folder / "train_lmdb", *shapes)
+    assert main(["train", "solver.prototxt", "--set", *UNTESTED]) == 2
+    shown = capsys.readouterr().err.splitlines()[-1]
+    assert shown.startswith("minicaffe: error: ")
+    assert all(word in shown for word in words), shown
+    assert not (project.folder / "snap").exists()
 
 
 @pytest.mark.parametrize(
