@@ -79,13 +79,16 @@ def _even(total: int, most: int) -> int:
 
 def _lines(rows: int, kernel: int, stride: int, dilation: int) -> tuple[list[int], list[int]]:
     """The input rows that ``rows`` output rows meet, by remainder; and each kernel row's first line."""
-    lines, line_of = [], [0] * kernel
-    for remainder in sorted({y * dilation % stride for y in range(kernel)}):
-        members = [y for y in range(kernel) if y * dilation % stride == remainder]
-        least, most = members[0] * dilation // stride, members[-1] * dilation // stride
+    lines, line_of, by_remainder = [], [0] * kernel, {}
+    for y in range(kernel):
+        by_remainder.setdefault(y * dilation % stride, []).append(y)
+    for remainder, members in by_remainder.items():
+        end = 0
         for y in members:
-            line_of[y] = len(lines) + y * dilation // stride - least
-        lines += [q * stride + remainder for q in range(least, most + rows)]
+            first = y * dilation // stride
+            lines += [q * stride + remainder for q in range(max(first, end), first + rows)]
+            end = first + rows
+            line_of[y] = len(lines) - rows
     return lines, line_of
 
 
@@ -93,10 +96,10 @@ def windows(images, channels, inputs, outputs, kernel, stride, pad, dilation) ->
     """Cut a convolution of ``channels`` input channels into tiles; the geometry arguments are (d, h, w) triples."""
     out_d, out_h, out_w = outputs
     slices, kernel_h = kernel[0] * kernel[2], kernel[1]
-    columns = _even(out_w, min(TILE, max(16, 4 * BLOCK // (slices * kernel_h))))
-    rows = _even(out_h, TILE // columns)
-    while rows > 1 and slices * len(_lines(rows, kernel_h, stride[1], dilation[1])[0]) * columns > BLOCK:
-        rows = _even(out_h, rows - 1)
+    columns = _even(out_w, min(TILE, max(4, 4 * BLOCK // (slices * kernel_h))))
+    for_one_row, for_two = (len(_lines(rows, kernel_h, stride[1], dilation[1])[0]) for rows in (1, 2))
+    room = BLOCK // (slices * columns) - for_one_row
+    rows = _even(out_h, min(TILE // columns, 1 + room // (for_two - for_one_row)))
     lines, line_of = _lines(rows, kernel_h, stride[1], dilation[1])
     group = 1
     if rows == out_h and columns == out_w:

@@ -9,7 +9,7 @@ from .base import Inferred, Layer, Param, Scratch, axis_index, count, register
 from .shapes import checked_shape, same_shapes
 from .spatial import check_window, per_axis, window_values
 
-LARGEST_WINDOW = 2**24
+LARGEST_WINDOW = 2**18
 
 
 @register("Convolution", options="convolution_param", bottoms=(1, None), tops=(1, None))

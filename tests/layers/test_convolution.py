@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from harness import gradient_check, make
+from harness import gradient_check, layer_param, make
 
 from minicaffe.errors import LayerError
+from minicaffe.layers import layer_class
 
 
 def text(options):
@@ -94,7 +95,7 @@ ERRORS = [
     (
         "num_output: 4 kernel_size: 5000 pad: 5000",
         (1, 3, 5, 5),
-        "kernel 5000 x 5000 is too large; expected at most 16777216 elements",
+        "kernel 5000 x 5000 is too large; expected at most 262144 elements",
     ),
     ("num_output: 4 kernel_size: 1", (1, 3, 0, 5), "dimension 2 is 0; expected at least 1"),
     ("num_output: 4 kernel_size: 1", (1, 2, 3, 4, 5, 6), "the bottom has 4 spatial axes; expected at most 3"),
@@ -116,3 +117,20 @@ def test_bottoms_and_tops_must_match():
         LayerError, match=r"^bottom 1 has shape 1 x 2 x 3 x 4, bottom 0 has 1 x 2 x 3 x 3; expected the same$"
     ):
         make(text("num_output: 2 kernel_size: 1"), (1, 2, 3, 3), (1, 2, 3, 4), tops=2)
+
+
+@pytest.mark.parametrize(
+    "options, shape",
+    [
+        ("num_output: 4000000000 kernel_size: 3", (10**9, 3, 10**6, 10**6)),
+        ("num_output: 4 kernel_size: 512", (1, 10**9, 10**4, 10**4)),
+        ("num_output: 4 kernel_h: 262144 kernel_w: 1 stride_h: 4000000000 stride_w: 1", (1, 1, 10**9, 1)),
+        ("num_output: 4 kernel_size: 3 pad: 4000000000 dilation: 1000000000", (1, 3, 5, 5)),
+    ],
+)
+def test_absurd_sizes_are_inferred_on_integers(options, shape):
+    layer = layer_class("Convolution")(layer_param(text(options), 1, 1), "TRAIN")
+    inferred = layer.infer(shape)
+    assert inferred.tops[0][:2] == (shape[0], layer.options.num_output)
+    others = [work.shape for name, work in inferred.scratch.items() if name != "partials"]
+    assert all(np.prod(work) < 2**27 for work in others)
