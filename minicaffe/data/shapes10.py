@@ -24,7 +24,7 @@ _SEED_TRAIN, _SEED_TEST = 10, 11
 _BLOCK = 250  # images drawn at once
 _SIDE = SHAPE[1]
 
-(_ORDER, _SIZE, _LEFT, _TOP, _TURN, _PHASE_U, _PHASE_V, _BACK, _FORE, _CONTRAST, _GRAIN, _NOISE) = range(12)
+(_ORDER, _SIZE, _LEFT, _TOP, _TURN, _PHASE_U, _PHASE_V, _BACK, _FORE, _GRAIN, _NOISE) = range(11)
 
 
 def build_shapes10(
@@ -79,7 +79,7 @@ def _coverage(labels: np.ndarray, seed: int, first: int) -> np.ndarray:
         return low + (high - low) * unit(draw(seed, lane, first, len(labels)))[:, None, None]
 
     texture = (labels >= _TEXTURES)[:, None, None]
-    size = np.where(texture, value(_SIZE, 5.0, 9.0), value(_SIZE, 7.0, 13.0))  # period, or radius
+    size = np.where(texture, value(_SIZE, 5.0, 9.0), value(_SIZE, 9.0, 14.0))  # period, or radius
     reach = np.where(texture, 0.0, _SIDE / 2 - size)  # how far a shape may be from the middle
     half_turn = np.where(texture, value(_TURN, -0.13, 0.13), value(_TURN, -1.0, 1.0))  # tangent of half the angle
     cosine = (1 - half_turn * half_turn) / (1 + half_turn * half_turn)
@@ -98,21 +98,18 @@ def _coverage(labels: np.ndarray, seed: int, first: int) -> np.ndarray:
 
 
 def _colours(seed: int, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Background and foreground, (N, 3, 1, 1): free but for one channel, in which they are 96 to 160 apart."""
-    back = below(draw(seed, _BACK, first * 3, count * 3), 256).reshape(-1, 3)
-    fore = below(draw(seed, _FORE, first * 3, count * 3), 256).reshape(-1, 3)
-    bits = draw(seed, _CONTRAST, first * 2, count * 2).reshape(-1, 2)
-    row, channel = np.arange(count), below(bits[:, 0], 3)
-    fore[row, channel] = (back[row, channel] + 96 + below(bits[:, 1], 65)) % 256
+    """Background and foreground, (N, 3, 1, 1): the foreground is 64 to 128 lighter in every channel."""
+    back = below(draw(seed, _BACK, first * 3, count * 3), 128).reshape(-1, 3)
+    fore = back + 64 + below(draw(seed, _FORE, first * 3, count * 3), 65).reshape(-1, 3)
     return back[:, :, None, None], fore[:, :, None, None]
 
 
 def _noise(seed: int, first: int, count: int) -> np.ndarray:
-    """Sums of four random bytes about zero, of a strength of their own per image; deviation 5 to 23."""
+    """Sums of four random bytes about zero, of a strength of their own per image; deviation 3 to 14."""
     pixels = SHAPE[0] * SHAPE[1] * SHAPE[2]
     bits = draw(seed, _NOISE, first * pixels // 2, count * pixels // 2)
     bytes_ = bits.astype("<u8").view(np.uint8).reshape(count, *SHAPE, 4)
-    strength = 9 + below(draw(seed, _GRAIN, first, count), 32)[:, None, None, None]
+    strength = 6 + below(draw(seed, _GRAIN, first, count), 20)[:, None, None, None]
     return (bytes_.sum(axis=4, dtype=np.int64) - 510) * strength >> 8
 
 
