@@ -55,11 +55,11 @@ def _override(param, key: str, text: str) -> None:
     if key not in fields:
         raise SolverError(f'--set: a solver has no field "{key}"{did_you_mean(key, fields)}')
     is_text = fields[key].cpp_type == fields[key].CPPTYPE_STRING
-    values = text.split(",") if is_repeated(fields[key]) else [text]
+    values = [text] if not is_repeated(fields[key]) else text.split(",") if text else []
     written = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False) if is_text else value}" for value in values)
-    new = parse_text(written, caffe_pb2.SolverParameter, f"--set {key}={text}")
     param.ClearField(key)
-    param.MergeFrom(new)
+    if values:
+        param.MergeFrom(parse_text(written, caffe_pb2.SolverParameter, f"--set {key}={text}"))
 
 
 def _check(param) -> None:
