@@ -1,5 +1,7 @@
 """Squared distance between two arrays, and its gradient. Units are blocks of ``BLOCK`` numbers."""
 
+import numpy as np
+
 from ._jit import kernel
 
 BLOCK = 8192
@@ -11,7 +13,7 @@ def euclidean_forward(start, stop, a, b, partial):
     for k in range(start, stop):
         total = 0.0
         for i in range(k * BLOCK, min(a.size, (k + 1) * BLOCK)):
-            total += float(a[i] - b[i]) ** 2
+            total += np.float64(a[i] - b[i]) ** 2
         partial[k] = total
 
 

@@ -4,6 +4,8 @@
 ``rates`` (B x 2) holds each piece's learning rate and decay, multipliers applied. Units are blocks.
 """
 
+import numpy as np
+
 from ._jit import kernel
 
 BLOCK = 8192
@@ -15,7 +17,7 @@ def squared_norms(start, stop, blocks, diff, partial):
     for b in range(start, stop):
         total = 0.0
         for i in range(blocks[b, 0], blocks[b, 1]):
-            total += float(diff[i]) * float(diff[i])
+            total += np.float64(diff[i]) * np.float64(diff[i])
         partial[b] = total
 
 

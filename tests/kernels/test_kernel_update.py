@@ -1,0 +1,44 @@
+"""The update kernel and the gradient norm against plain loops."""
+
+import numpy as np
+import pytest
+
+from minicaffe.kernels.euclidean import euclidean_forward
+from minicaffe.kernels.update import sgd_update, squared_norms
+
+BLOCKS = np.array([[0, 5], [5, 9], [16, 20]], np.int64)
+
+
+def test_squared_norms_are_summed_in_float64():
+    diff = np.full(20, 1e30, np.float32)
+    partial = np.zeros(3)
+    squared_norms(0, 3, BLOCKS, diff, partial)
+    np.testing.assert_allclose(partial, np.array([5, 4, 4]) * np.float64(np.float32(1e30)) ** 2, rtol=1e-12)
+
+
+def test_distances_are_summed_in_float64():
+    partial = np.zeros(1)
+    euclidean_forward(0, 1, np.full(3, 1e30, np.float32), np.zeros(3, np.float32), partial)
+    assert partial[0] == pytest.approx(3e60, rel=1e-6)
+
+
+@pytest.mark.parametrize("l1", [False, True])
+def test_sgd_update(l1):
+    random = np.random.default_rng(1)
+    data, diff, history = (random.normal(size=20).astype(np.float32) for _ in range(3))
+    data[3] = 0
+    rates = np.array([[0.1, 0.01], [0.2, 0.0], [0.3, 0.5]], np.float32)
+    expected = [array.astype(np.float64) for array in (data, diff, history)]
+    for (start, stop), (rate, decay) in zip(BLOCKS, rates.astype(np.float64)):
+        for i in range(start, stop):
+            w, g, v = (array[i] for array in expected)
+            g = 0.5 * g + decay * (np.sign(w) if l1 else w)
+            v = np.float64(np.float32(0.9)) * v + rate * g
+            expected[0][i], expected[1][i], expected[2][i] = w - v, v, v
+    args = (BLOCKS, rates, np.float32(0.9), np.float32(0.5), l1, data, diff, history)
+    sgd_update(0, 3, *args)
+    for found, wanted in zip((data, diff, history), expected):
+        np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=1e-7)
+    assert np.array_equal(data[9:16], expected[0][9:16].astype(np.float32)), (
+        "what lies between parameters is not touched"
+    )
