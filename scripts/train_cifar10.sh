@@ -50,14 +50,16 @@ elif [[ $status -eq 2 ]]; then
     solver=solver
 fi
 
+setting() { sed -n "s/^$1: *\"\{0,1\}\([^\" ]*\).*/\1/p" "$model/$solver.prototxt"; }
+
 stopped=
 trap 'stopped=yes' INT # the training itself takes a snapshot and stops
 "$minicaffe" train "$model/$solver.prototxt"
 if [[ -n $stopped ]]; then
-    echo "stopped before the end; go on with: $minicaffe train $model/$solver.prototxt --snapshot STATE"
+    echo "stopped before the end; to go on from iteration N:"
+    echo "$minicaffe train $model/$solver.prototxt --snapshot $(setting snapshot_prefix)_iter_N.solverstate"
     exit 130
 fi
 
-setting() { sed -n "s/^$1: *\"\{0,1\}\([^\" ]*\).*/\1/p" "$model/$solver.prototxt"; }
 weights=$(setting snapshot_prefix)_iter_$(setting max_iter).caffemodel
 "$minicaffe" test "$model/train_test.prototxt" --weights "$weights" --iterations "$(setting test_iter)"

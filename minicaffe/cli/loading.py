@@ -27,4 +27,4 @@ def warn_of_compiling(log: Log) -> None:
     from ..kernels import _jit
 
     if not any(_jit.cache_folder().rglob("*.nbi")):
-        log.warning("compiling the kernels, which is done once on a machine: this may take a minute")
+        log.note("compiling the kernels, which is done once on a machine: this may take a minute")

@@ -16,6 +16,8 @@ __all__ = ["Log", "build_lines", "display_lines", "number", "output_lines", "pre
 
 Line = tuple[str, str]
 
+_OWN = "minicaffe:0"  # where Caffe has no such line
+
 _TRAIN_NET_PLACES = {
     "net": ("solver.cpp:102", "from net file: "),
     "net_param": ("solver.cpp:97", "specified in net_param."),
@@ -47,9 +49,13 @@ class Log:
         for place, text in lines:
             self.info(place, text)
 
+    def note(self, text: str) -> None:
+        """A remark of minicaffe's own, for those who want to know."""
+        self.info(_OWN, text)
+
     def warning(self, text: str) -> None:
-        """A remark of minicaffe's own, which Caffe would not have made."""
-        self._line(prefix("W", "minicaffe:0") + text)
+        """A remark of minicaffe's own, which nobody should miss."""
+        self._line(prefix("W", _OWN) + text)
 
     def _line(self, line: str) -> None:
         if self._kept is None:

@@ -33,7 +33,7 @@ def run(options: dict[str, Any]) -> int:
         log.info("caffe.cpp:275", "Use CPU.")
         load_weights(net, options["weights"], log)
         for note in net.notes:
-            log.warning(note)
+            log.note(note)
         if options["gpu"] is not None:
             warn_of_gpu(options["gpu"], log)
         warn_of_compiling(log)

@@ -56,7 +56,7 @@ def _prepare(solver, options: dict[str, Any], log: Log) -> None:
     log.infos(build_lines(shown, format_text(shown)))
     load_weights(solver.net, options["weights"], log)
     for note in solver.notes:
-        log.warning(note)
+        (log.note if note in solver.net.notes else log.warning)(note)
     if options["gpu"] is not None and not _asks_for_gpu(solver.param):
         warn_of_gpu(options["gpu"], log)
     if options["snapshot"]:
