@@ -35,7 +35,7 @@ _FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}  # not nnan, ninf: NaN
 def _source_hash() -> str:
     """A hash of every kernel source: numba itself notices changes in a function's own file only."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
