@@ -17,6 +17,7 @@ from .arena import Arena, aligned_zeros
 from .errors import DataError, GraphError, LayerError, UsageError
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
+from .kernels.choice import KERNELS
 from .layers.base import count
 from .plan import Plan, inspect_plan
 from .proto import NetFile, find, read_net, read_weights, write_weights
@@ -62,7 +63,8 @@ class Net:
 
     ``weights``: a caffemodel, or several separated by commas. ``seed``: of fillers, dropout and random crops; the
     same seed gives the same numbers on any machine and any number of threads. ``dtype``: "float32", or "float64"
-    for gradient checks. ``share_with``: another Net whose parameters this one uses, layer by layer of equal name.
+    for gradient checks. ``kernels``: "auto", or "direct" to convolve by plain sums alone, slower but with the smallest
+    rounding errors. ``share_with``: another Net whose parameters this one uses, layer by layer of equal name.
 
     Raises ProtoError, GraphError (all problems of the file at once), DataError or WeightsError.
     """
@@ -77,15 +79,18 @@ class Net:
         stages: Iterable[str] = (),
         seed: int | None = None,
         dtype: str = "float32",
+        kernels: str = "auto",
         share_with: Net | None = None,
     ):
         if phase not in _PHASES:
             raise UsageError(f"phase is {phase!r}; expected TRAIN or TEST")
+        if kernels not in KERNELS:
+            raise UsageError(f"kernels is {kernels!r}; expected one of {', '.join(KERNELS)}")
         source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
         self.notes: tuple[str, ...] = source.notes
         self.seed = int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
         self.dtype = np.dtype(dtype)
-        self.graph: Graph = build_graph(source, _PHASES[phase], level, tuple(stages))
+        self.graph: Graph = build_graph(source, _PHASES[phase], level, tuple(stages), self.dtype.name, kernels)
         try:
             self.plan: Plan = inspect_plan(self.graph)
             self._allocate(source, share_with)

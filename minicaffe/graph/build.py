@@ -18,8 +18,13 @@ from .sharing import collect_params
 from .wiring import Draft, insert_splits, make_layers, wire
 
 
-def build_graph(net: NetFile, phase: str, level: int = 0, stages=()) -> Graph:
-    """The graph of ``net`` in ``phase`` ("TRAIN" or "TEST"); raises GraphError with all problems at once."""
+def build_graph(
+    net: NetFile, phase: str, level: int = 0, stages=(), dtype: str = "float32", kernels: str = "auto"
+) -> Graph:
+    """The graph of ``net`` in ``phase`` ("TRAIN" or "TEST"); raises GraphError with all problems at once.
+
+    ``dtype`` and ``kernels`` are what every layer is told (see ``layers.base``).
+    """
     finder = partial(find, folder=net.folder)
     path = _short(net.path)
     keep = filter_net(net.param, phase, level, stages)
@@ -30,6 +35,8 @@ def build_graph(net: NetFile, phase: str, level: int = 0, stages=()) -> Graph:
         phase,
         finder,
         problems,
+        dtype,
+        kernels,
     )
     wire(drafts, problems)
     _raise(problems)

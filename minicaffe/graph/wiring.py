@@ -28,7 +28,7 @@ class Draft:
         return f'{self.place}: layer "{self.layer.name}" ({self.layer.type})'
 
 
-def make_layers(params, places, phase, find, problems: list[str]) -> list[Draft]:
+def make_layers(params, places, phase, find, problems: list[str], dtype: str, kernels: str) -> list[Draft]:
     """A Draft for each LayerParameter; unknown types, bad options and wrong arity go to ``problems``."""
     drafts = []
     for param, place in zip(params, places):
@@ -50,6 +50,7 @@ def make_layers(params, places, phase, find, problems: list[str]) -> list[Draft]
         ]
         try:
             draft = Draft(cls(param, phase, find), place)
+            draft.layer.dtype, draft.layer.kernels = dtype, kernels
         except LayerError as error:
             wrong.append(str(error))
             draft = Draft(_bare(cls, param, phase, find), place)

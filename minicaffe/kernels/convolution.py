@@ -226,3 +226,11 @@ def weight_gradient(c: Convolution, x, dy, work, dw) -> None:
     """Add to ``dw``."""
     run(_weight_gradient, CHUNKS, c, x, dy, work.planes, work.gradients, work.partials)
     run(_add_partials, dw.size, work.partials, dw, grain=ELEMENTS)
+
+
+def backward(c: Convolution, x, weights, dy, work, dx, dw) -> None:
+    """Overwrite ``dx`` and add to ``dw``; either may be None."""
+    if dw is not None:
+        weight_gradient(c, x, dy, work, dw)
+    if dx is not None:
+        data_gradient(c, weights, dy, work, dx)

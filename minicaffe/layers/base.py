@@ -74,6 +74,9 @@ class Layer:
     ``loss``            whether top 0 is a loss, of weight 1 unless ``loss_weight`` says otherwise.
     ``reads_files``     whether ``open`` must run before ``infer``.
 
+    Set by the framework between construction and ``infer``: ``dtype`` (of all blobs: "float32" or "float64") and
+    ``kernels`` ("auto", or "direct" where no algorithm may trade precision for speed).
+
     Set by the framework before the first call: ``params`` and ``param_diffs`` (lists of arrays; a diff is None
     where no gradient is wanted), ``scratch`` (a namespace of the arrays that ``infer`` asked for), ``seed``
     (an int of its own per layer and net).
@@ -89,6 +92,8 @@ class Layer:
     no_gradient: tuple[int, ...] = ()
     loss: bool = False
     reads_files: bool = False
+    dtype: str = "float32"
+    kernels: str = "auto"
 
     def __init__(self, param, phase: str, find: Callable[[str], str] = str):
         """``param`` is a LayerParameter, ``phase`` "TRAIN" or "TEST", ``find`` turns a prototxt's path into a file's.

@@ -1,9 +1,9 @@
 """Convolution: the same learned weights over every window of the input."""
 
 from ..errors import LayerError, plural, shape_text
-from ..kernels import convolution as kernels
 from ..kernels._jit import run
 from ..kernels.affine import affine_sums
+from ..kernels.choice import convolution_family
 from ..kernels.unfold import windows
 from .base import Inferred, Layer, Param, Scratch, axis_index, count, register
 from .shapes import checked_shape, same_shapes
@@ -62,12 +62,14 @@ class Convolution(Layer):
             count(x, 0, axis), channels // o.group, ones + inputs, ones + outputs, ones + kernel, ones + stride,
             zeros + pad, ones + dilation,
         )  # fmt: skip
-        self.plan = kernels.convolution(w, o.group, o.num_output // o.group)
+        per_group = o.num_output // o.group
+        self.family = convolution_family(w, o.group, per_group, self.dtype, self.kernels)
+        self.plan = self.family.plan(w, o.group, per_group)
         self.view = (w.images, o.num_output, count(outputs))
         params = [Param("weights", (o.num_output, channels // o.group, *kernel), o.weight_filler)]
         if o.bias_term:
             params.append(Param("bias", (o.num_output,), o.bias_filler))
-        scratch = {name: Scratch(shape) for name, shape in kernels.work_shapes(self.plan).items()}
+        scratch = {name: Scratch(shape) for name, shape in self.family.work_shapes(self.plan).items()}
         return Inferred([(*x[:axis], o.num_output, *outputs)] * (1 + len(others)), params, scratch)
 
     def _geometry(self, inputs):
@@ -92,15 +94,15 @@ class Convolution(Layer):
         weights = self.params[0].reshape(-1)
         bias = self.params[1] if self.options.bias_term else weights[:0]
         for x, y in zip(bottoms, tops):
-            kernels.forward(self.plan, x.reshape(-1), weights, bias, self.scratch, y.reshape(-1))
+            self.family.forward(self.plan, x.reshape(-1), weights, bias, self.scratch, y.reshape(-1))
 
     def backward(self, bottoms, tops, top_diffs, bottom_diffs):
         weights, diffs = self.params[0].reshape(-1), self.param_diffs
         for x, dy, dx in zip(bottoms, top_diffs, bottom_diffs):
             dy = dy.reshape(-1)
-            if diffs[0] is not None:
-                kernels.weight_gradient(self.plan, x.reshape(-1), dy, self.scratch, diffs[0].reshape(-1))
+            dw = None if diffs[0] is None else diffs[0].reshape(-1)
+            into = None if dx is None else dx.reshape(-1)
+            if into is not None or dw is not None:
+                self.family.backward(self.plan, x.reshape(-1), weights, dy, self.scratch, into, dw)
             if self.options.bias_term and diffs[1] is not None:
                 run(affine_sums, self.view[1], None, dy.reshape(self.view), None, diffs[1])
-            if dx is not None:
-                kernels.data_gradient(self.plan, weights, dy, self.scratch, dx.reshape(-1))

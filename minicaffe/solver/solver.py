@@ -35,31 +35,38 @@ def get_solver(
     overrides: Mapping[str, str] | None = None,
     seed: int | None = None,
     listener: Listener | None = None,
+    kernels: str = "auto",
 ) -> Solver:
     """The solver that a solver prototxt describes, its nets built and ready.
 
     ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
-    ``listener`` is told of displays, tests and snapshots (see ``events``).
+    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" (see Net).
     """
-    return Solver(read_definition(os.fspath(file), overrides), seed, listener)
+    return Solver(read_definition(os.fspath(file), overrides), seed, listener, kernels)
 
 
 class Solver:
     """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done."""
 
-    def __init__(self, definition: Definition, seed: int | None = None, listener: Listener | None = None):
+    def __init__(
+        self,
+        definition: Definition,
+        seed: int | None = None,
+        listener: Listener | None = None,
+        kernels: str = "auto",
+    ):
         self.param = definition.param
         self.listener = listener or Listener()
         self.iter = 0
         self.stopped_early = False
         self.last_tests: dict[int, TestResult] = {}
         self.seed = _seed(self.param, seed)
-        self.net = _build(definition.train, TRAIN, self.seed)
+        self.net = _build(definition.train, TRAIN, self.seed, kernels)
         self.test_nets: list[Net] = []
         try:
             self.rule = make_rule(self.param, self.net.arena)
             for i, source in enumerate(definition.tests):
-                self.test_nets.append(_build(source, TEST, self.seed + 1 + i, share_with=self.net))
+                self.test_nets.append(_build(source, TEST, self.seed + 1 + i, kernels, self.net))
             for path in self.param.weights:
                 for one in path.split(","):
                     self.net.copy_from(find(one.strip(), definition.folder))
@@ -304,8 +311,16 @@ def _seed(param, seed: int | None) -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
-def _build(source: NetSource, phase: int, seed: int, share_with: Net | None = None) -> Net:
-    return Net(source.file, phase, level=source.level, stages=source.stages, seed=seed, share_with=share_with)
+def _build(source: NetSource, phase: int, seed: int, kernels: str, share_with: Net | None = None) -> Net:
+    return Net(
+        source.file,
+        phase,
+        level=source.level,
+        stages=source.stages,
+        seed=seed,
+        kernels=kernels,
+        share_with=share_with,
+    )
 
 
 def _outputs(net: Net, arrays) -> tuple[Output, ...]:

@@ -41,6 +41,7 @@ class LayerRun:
 
     def __init__(self, param, bottom_shapes, phase="TRAIN", dtype="float32", in_place=False, seed=1):
         self.layer = layer = layer_class(param.type)(param, phase)
+        layer.dtype = str(dtype)
         if layer.reads_files:
             layer.open()
         inferred = layer.infer(*[tuple(shape) for shape in bottom_shapes])
