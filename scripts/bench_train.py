@@ -25,21 +25,26 @@ from minicaffe.solver.rules import make_rule
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
+SPREAD = 50  # of the pixels of natural images
 WARM_UP = 3
 
 
 def in_memory(path: Path, item) -> tuple[str, float]:
-    """The training net's text with Input layers in the place of Data layers, and the scale of its images."""
-    param, scale = read_net(str(path)).param, 1.0
+    """The training net's text with Input layers in the place of those that make data, and its images' spread."""
+    param, spread = read_net(str(path)).param, 1.0
     for layer in param.layer:
         if layer.type == "Data":
-            batch, scale = layer.data_param.batch_size, layer.transform_param.scale
-            for field in ("data_param", "transform_param"):
-                layer.ClearField(field)
-            layer.type = "Input"
+            batch, spread = layer.data_param.batch_size, SPREAD * layer.transform_param.scale
             shapes = [(batch, *item), (batch,)][: len(layer.top)]
-            layer.input_param.shape.extend(caffe_pb2.BlobShape(dim=shape) for shape in shapes)
-    return format_text(param), scale
+        elif layer.type == "DummyData":
+            shapes = [tuple(shape.dim) for shape in layer.dummy_data_param.shape]
+        else:
+            continue
+        for field in ("data_param", "transform_param", "dummy_data_param"):
+            layer.ClearField(field)
+        layer.type = "Input"
+        layer.input_param.shape.extend(caffe_pb2.BlobShape(dim=shape) for shape in shapes)
+    return format_text(param), spread
 
 
 class Ours:
@@ -72,31 +77,53 @@ def torch_steps(ours, solver, threads, compile_too):
     except ImportError:
         return {}
     torch.set_num_threads(threads)
-    rate = learning_rate(solver, 0)
-    steps = {}
-    for mode in ("eager", "channels_last"):
-        twin = Twin(ours.net, solver.momentum, mode == "channels_last")
-        inputs = twin.load(ours.net)
-        steps[f"torch {mode}"] = lambda t=twin, i=inputs: t.step(i, t.forward, rate)
+
+    def iteration(twin, forward):
+        inputs, optimizer = twin.load(ours.net), twin.optimizer(solver, learning_rate(solver, 0))
+
+        def step():
+            loss = forward(*inputs)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            return float(loss.detach())
+
+        return step
+
+    modes = {"torch eager": Twin(ours.net), "torch channels_last": Twin(ours.net, channels_last=True)}
+    steps = {mode: iteration(twin, twin) for mode, twin in modes.items()}
     if compile_too:
-        twin = Twin(ours.net, solver.momentum, False)
-        inputs, forward = twin.load(ours.net), torch.compile(twin.forward)
-        steps["torch compile"] = lambda: twin.step(inputs, forward, rate)
+        twin = Twin(ours.net)
+        steps["torch compile"] = iteration(twin, torch.compile(twin))
     return steps
 
 
-def measure(steps, rounds):
-    """Medians in milliseconds and first losses, the contestants taking turns."""
-    times, losses = {name: [] for name in steps}, {}
+def measure(steps, rounds, settle=0):
+    """Medians in milliseconds and first results, the contestants taking turns.
+
+    ``settle``: how often each runs untimed at the start of its turn, while threads of the one before still spin.
+    """
+    times, results = {name: [] for name in steps}, {}
     for index in range(WARM_UP + rounds):
         for name, step in steps.items():
+            for _ in range(settle):
+                step()
             began = time.perf_counter()
-            loss = step()
+            result = step()
             times[name].append(1e3 * (time.perf_counter() - began))
-            losses.setdefault(name, loss)
+            if name not in results:
+                results[name] = np.copy(result)
         if index + 1 == WARM_UP:
             times = {name: [] for name in steps}
-    return {name: statistics.median(found) for name, found in times.items()}, losses
+    return {name: statistics.median(found) for name, found in times.items()}, results
+
+
+def result_line(mine, others):
+    """minicaffe's median, how many times as fast it is as the fastest of the others, and their medians."""
+    if not others:
+        return f"{mine:9.1f}           nothing beside it"
+    listed = ", ".join(f"{name} {ms:.1f}" for name, ms in sorted(others.items(), key=lambda item: item[1]))
+    return f"{mine:9.1f} {min(others.values()) / mine:7.2f}x  {listed}"
 
 
 def main() -> int:
@@ -108,17 +135,16 @@ def main() -> int:
     args = parser.parse_args()
     set_threads(args.threads)
     names = args.models or sorted(path.parent.name for path in MODELS.glob("*/train_test.prototxt"))
-    print(f"{'model':20} {'minicaffe ms':>12}  beside it, median ms (how many times as fast as minicaffe)")
+    print(f"{'model':20} {'minicaffe':>9} {'faster':>8}  than the fastest beside it; medians in ms")
     for name in names:
         solver = read_solver(str(MODELS / name / "solver.prototxt"))
-        text, scale = in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32)))
+        text, spread = in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32)))
         ours = Ours(text, solver)
-        ours.set_inputs(50 * scale)
+        ours.set_inputs(spread)
         steps = {"minicaffe": ours.step, **torch_steps(ours, solver, args.threads, args.compile)}
         medians, losses = measure(steps, args.rounds)
         mine = medians.pop("minicaffe")
-        others = ", ".join(f"{other} {ms:.1f} ({mine / ms:.2f}x)" for other, ms in medians.items())
-        print(f"{name:20} {mine:12.1f}  {others or 'PyTorch is not installed'}", flush=True)
+        print(f"{name:20} {result_line(mine, medians)}", flush=True)
         for other, loss in losses.items():
             if abs(loss - losses["minicaffe"]) > 1e-3 * abs(losses["minicaffe"]) and "Dropout" not in str(
                 ours.net.layers

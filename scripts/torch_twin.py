@@ -1,77 +1,91 @@
-"""The same net in PyTorch, written from the graph: what a user would otherwise run, for side-by-side timing."""
+"""The same net in PyTorch, made from the graph: what a user would otherwise run, for side-by-side timing."""
 
 import torch
 import torch.nn.functional as F
 
 
-class Twin:
-    """Runs forward, backward and SGD with momentum for a training graph; parameters copied from the net."""
+class Twin(torch.nn.Module):
+    """Computes what the net's graph says, from a copy of its parameters; BatchNorm and Scale become one operation.
 
-    def __init__(self, net, momentum: float, channels_last: bool):
+    In TRAIN it returns the weighted sum of all losses, in TEST the net's outputs by order. ``inputs`` are tensors
+    in the order of the graph's inputs.
+    """
+
+    def __init__(self, net, channels_last: bool = False):
+        super().__init__()
         self.graph, self.channels_last = net.graph, channels_last
-        self.momentum = momentum
-        self.params = {}
-        for fact in net.graph.params:
-            if fact.learned:
-                array = torch.from_numpy(net.arena.data[fact.id].copy())
-                if channels_last and array.dim() == 4:
-                    array = array.to(memory_format=torch.channels_last)
-                self.params[fact.id] = array.requires_grad_()
-        self.history = {i: torch.zeros_like(p) for i, p in self.params.items()}
-        self.running = {
-            node.index: [torch.zeros(net.graph.values[node.bottoms[0]].shape[1]) for _ in range(2)]
-            for node in net.graph.nodes
-            if node.type == "BatchNorm"
-        }
+        self.states = {}
+        for node in self.graph.nodes:
+            arrays = [torch.from_numpy(blob.data.copy()) for blob in net.params.get(node.name, [])]
+            if node.type == "BatchNorm":
+                mean, variance, factor = arrays
+                weight = 1 / factor if factor else factor
+                self.states[node.index] = [mean * weight, variance * weight]
+            else:
+                for fact, array in zip(node.params, arrays):
+                    self.register_parameter(_label(fact), torch.nn.Parameter(array))
+        self.train(self.graph.phase == "TRAIN")
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
 
-    def load(self, net) -> dict:
-        """The net's inputs as tensors, by value id."""
-        inputs = {}
-        for value in net.graph.inputs:
-            array = torch.from_numpy(net.blobs[net.graph.values[value].name].data.copy())
-            if self.channels_last and array.dim() == 4:
-                array = array.contiguous(memory_format=torch.channels_last)
-            inputs[value] = array
+    def load(self, net) -> list[torch.Tensor]:
+        """The net's inputs as tensors."""
+        inputs = [torch.from_numpy(net.blobs[name].data.copy()) for name in net.inputs]
+        if self.channels_last:
+            inputs = [x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in inputs]
         return inputs
 
-    def forward(self, inputs: dict) -> torch.Tensor:
-        """The weighted sum of all losses."""
-        values = dict(inputs)
+    def optimizer(self, solver, rate: float) -> torch.optim.Optimizer:
+        """SGD with the solver's momentum and decay, and each parameter's own multipliers."""
+        facts = {_label(fact.id): fact for fact in self.graph.params}
+        groups = [
+            {
+                "params": [tensor],
+                "lr": rate * facts[label].lr_mult,
+                "weight_decay": solver.weight_decay * facts[label].decay_mult,
+            }
+            for label, tensor in self.named_parameters()
+        ]
+        return torch.optim.SGD(groups, lr=rate, momentum=solver.momentum, fused=True)
+
+    def forward(self, *inputs):
+        values = dict(zip(self.graph.inputs, inputs))
         total, fused = 0.0, set()
         for node in self.graph.nodes:
             if node.index in fused or node.type == "Input":
                 continue
             bottoms = [values[i] for i in node.bottoms]
-            params = [self.params[i] for i in node.params if i in self.params]
             if node.type == "BatchNorm":
-                scale = self._scale_after(node)
-                affine = [self.params[i] for i in scale.params] if scale else [None, None]
-                mean, var = self.running[node.index]
-                out = F.batch_norm(bottoms[0], mean, var, *affine, training=True, momentum=0.001, eps=1e-5)
-                last = scale or node
+                last = self._scale_after(node) or node
+                out = self._batch_norm(node, bottoms[0], self._params(last))
                 fused.add(last.index)
             else:
-                out, last = _LAYERS[node.type](node.layer, bottoms, params), node
+                out, last = _LAYERS[node.type](node.layer, bottoms, self._params(node)), node
             tops = out if isinstance(out, (list, tuple)) else [out]
             values.update(zip(last.tops, tops))
             total = total + sum(w * t.sum() for w, t in zip(last.loss_weights, tops) if w)
-        return total
+        if self.training:
+            return total
+        outputs = tuple(values[i] for i in self.graph.outputs)
+        return outputs if len(outputs) > 1 else outputs[0]
 
-    def step(self, inputs: dict, forward, rate: float) -> float:
-        """One training iteration through ``forward`` (plain or compiled)."""
-        loss = forward(inputs)
-        loss.backward()
-        with torch.no_grad():
-            for i, param in self.params.items():
-                history = self.history[i].mul_(self.momentum).add_(param.grad, alpha=rate)
-                param.sub_(history)
-                param.grad = None
-        return float(loss.detach())
+    def _params(self, node) -> list[torch.Tensor]:
+        return [self._parameters[_label(i)] for i in node.params if _label(i) in self._parameters]
+
+    def _batch_norm(self, node, x, affine):
+        o = node.layer.options
+        mean, variance = self.states[node.index]
+        batch, share = not node.layer.use_stored, 1 - o.moving_average_fraction
+        return F.batch_norm(x, mean, variance, *(affine or [None, None]), batch, share, o.eps)
 
     def _scale_after(self, node):
         readers = self.graph.consumers(node.tops[0])
         after = self.graph.nodes[readers[0]] if len(readers) == 1 else None
         return after if after is not None and after.type == "Scale" and len(after.params) == 2 else None
+
+
+def _label(fact_id: int) -> str:
+    return f"param{fact_id}"
 
 
 def _pair(field, height, width, default):
@@ -127,9 +141,10 @@ _LAYERS = {
     ),
     "Sigmoid": lambda layer, b, p: torch.sigmoid(b[0]),
     "TanH": lambda layer, b, p: torch.tanh(b[0]),
-    "Dropout": lambda layer, b, p: F.dropout(b[0], layer.options.dropout_ratio),
+    "Dropout": lambda layer, b, p: F.dropout(b[0], layer.options.dropout_ratio, layer.phase == "TRAIN"),
     "Concat": lambda layer, b, p: torch.cat(b, layer.options.axis),
     "Split": lambda layer, b, p: [b[0]] * len(layer.param.top),
     "InnerProduct": lambda layer, b, p: F.linear(b[0].flatten(1), *p),
+    "Softmax": lambda layer, b, p: torch.softmax(b[0], layer.options.axis),
     "SoftmaxWithLoss": lambda layer, b, p: F.cross_entropy(b[0], b[1].long().flatten()),
 }

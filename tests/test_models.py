@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 
 from minicaffe.data.lmdb_writer import write_lmdb
+from minicaffe.graph import build_graph
+from minicaffe.layers.base import count
 from minicaffe.net import Net
 from minicaffe.proto import caffe_pb2, read_net, read_solver, write_mean
 from minicaffe.solver import get_solver
 
 MODELS = Path(__file__).parents[1] / "models"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 NAMES = sorted(path.name for path in MODELS.iterdir() if path.is_dir())
+TRAINED = sorted(path.parent.name for path in MODELS.glob("*/train_test.prototxt"))
+NOISE = {"caffenet128"}  # trained on noise, to time it
 SOLVERS = sorted(str(path.relative_to(MODELS)) for path in MODELS.glob("*/solver*.prototxt"))
 GOLDEN = Path(__file__).parent / "golden" / "cifar10_bn"
 TEST_IMAGES = {"shapes10": 2000, "cifar10": 10_000, "mnist": 10_000}
@@ -40,7 +45,9 @@ def in_root(root, monkeypatch):
 
 
 def test_the_models_of_the_scope_are_there():
-    assert {"cifar10_bn", "cifar10_bn_scale", "cifar10_quick", "cifar10_full", "lenet", "shapes10_bn"} <= set(NAMES)
+    trained = {"cifar10_bn", "cifar10_bn_scale", "cifar10_quick", "cifar10_full", "lenet", "shapes10_bn", "resnet20"}
+    assert trained | NOISE == set(TRAINED)
+    assert set(TRAINED) | {"caffenet", "googlenet", "mobilenet", "resnet50"} == set(NAMES)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -63,7 +70,7 @@ def test_a_solver_trains_and_tests_its_net(solver):
         run.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_deploy_net_takes_every_weight_of_the_trained_one(name, tmp_path):
     file = str(tmp_path / "weights.caffemodel")
     with Net(f"models/{name}/train_test.prototxt", "TRAIN", seed=1) as trained:
@@ -75,11 +82,11 @@ def test_the_deploy_net_takes_every_weight_of_the_trained_one(name, tmp_path):
         batch = deploy.blobs["data"].data
         batch[...] = inputs[: len(batch)]
         probabilities = deploy.forward()["prob"]
-        assert probabilities.shape == (len(batch), 10)
+        assert probabilities.shape == (len(batch), 1000 if name in NOISE else 10)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", [path for path in SOLVERS if Path(path).parent.name not in NOISE])
 def test_a_test_pass_sees_every_test_image_once(solver):
     param = read_solver(f"models/{solver}")
     net = read_net(param.net).param
@@ -113,3 +120,47 @@ def test_batch_normalisation_is_written_both_ways():
 
     assert set(kinds("cifar10_bn")) == {(False, 0)}
     assert set(kinds("cifar10_bn_scale")) == {(True, 1)}
+
+
+# From the papers, or counted by hand where they round: resnet20 with its two 1 x 1 shortcuts (2,752 more parameters
+# and 262,144 more multiply-adds than with zeros), resnet50 with the bias of conv1 (64).
+SIZES = {
+    "resnet20": (272_474, 40_813_184),
+    "caffenet128": (13_305_544, 208_986_240),
+    "caffenet": (60_965_224, 724_406_816),
+    "googlenet": (6_998_552, 1_582_671_872),
+    "resnet50": (25_557_096, 3_857_973_248),
+    "mobilenet": (4_231_976, 568_740_352),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_net_has_the_size_that_its_paper_gives(name):
+    graph = build_graph(read_net(f"models/{name}/deploy.prototxt"), "TEST")
+    products = [node for node in graph.nodes if node.type in ("Convolution", "InnerProduct")]
+    multiply_adds = sum(
+        count(graph.params[node.params[0]].shape) * count(graph.values[node.tops[0]].shape, 2) for node in products
+    )
+    assert (sum(count(fact.shape) for fact in graph.params if fact.learned), multiply_adds) == SIZES[name]
+    assert [graph.values[i].shape[:2] for i in graph.outputs] == [(1, 10 if name == "resnet20" else 1000)]
+
+
+@pytest.mark.parametrize("name", ["googlenet", "mobilenet", "resnet20"])
+def test_random_weights_neither_silence_nor_overflow_a_convolution(name):
+    """With statistics from the batch, where a net has BatchNorm: the stored ones are those of no image at all."""
+    with Net(f"models/{name}/deploy.prototxt", "TRAIN", seed=1) as net:
+        net.blobs["data"].data[...] = np.random.default_rng(0).standard_normal(net.blobs["data"].shape)
+        net.forward()
+        tops = [net.graph.values[node.tops[0]].name for node in net.graph.nodes if node.type == "Convolution"]
+        spreads = [float(net.blobs[top].data.std()) for top in tops]
+    assert 0.1 < min(spreads) and max(spreads) < 10
+
+
+def test_the_generated_files_are_those_of_the_script(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    from make_models import files
+
+    written = files()
+    assert {path.partition("/")[0] for path in written} == set(SIZES)
+    for path, text in written.items():
+        assert (MODELS / path).read_text() == text, f"{path}: run scripts/make_models.py"

@@ -1,0 +1,72 @@
+"""The benchmark scripts: they run with nothing beside minicaffe, and the net in PyTorch computes the same."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minicaffe.net import Net
+from minicaffe.proto import parse_net, read_net
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def scripts_on_the_path(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """As if nothing else were installed."""
+    for name in ("torch", "cv2", "torch_twin"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_training_alone(alone, monkeypatch, capsys):
+    import bench_train
+
+    monkeypatch.setattr(sys, "argv", ["bench_train.py", "lenet", "--rounds", "1"])
+    assert bench_train.main() == 0
+    line = capsys.readouterr().out.splitlines()[1].split()
+    assert line[0] == "lenet" and float(line[1]) > 0 and line[2:] == ["nothing", "beside", "it"]
+
+
+def test_inference_alone(alone, monkeypatch, capsys):
+    import bench_infer
+
+    monkeypatch.setattr(sys, "argv", ["bench_infer.py", "resnet20", "--batch", "2", "--rounds", "1"])
+    assert bench_infer.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines if "nothing beside it" in line] == [["resnet20", "2"]]
+    assert "  OpenCV is not installed" in lines
+
+
+def test_data_layers_give_way_to_inputs():
+    from bench_train import MODELS, in_memory
+
+    text, spread = in_memory(MODELS / "lenet" / "train_test.prototxt", (1, 28, 28))
+    assert spread == pytest.approx(50 / 256)
+    text, spread = in_memory(MODELS / "caffenet128" / "train_test.prototxt", (3, 32, 32))
+    layers = parse_net(text).param.layer
+    assert spread == 1
+    assert [list(shape.dim) for shape in layers[0].input_param.shape] == [[32, 3, 128, 128], [32]]
+    assert not {"Data", "DummyData"} & {layer.type for layer in layers}
+
+
+@pytest.mark.parametrize("name", ["googlenet", "mobilenet"])
+def test_the_net_in_pytorch_computes_the_same(name, tmp_path):
+    torch = pytest.importorskip("torch")
+    from bench_infer import MODELS, noise, write_weights
+    from torch_twin import Twin
+
+    net_file = read_net(str(MODELS / name / "deploy.prototxt"))
+    write_weights((MODELS / name / "deploy.prototxt").read_text(), tmp_path / "w.caffemodel")
+    with Net(net_file, "TEST", str(tmp_path / "w.caffemodel")) as net, torch.inference_mode():
+        net.blobs["data"].data[...] = noise(net.blobs["data"].shape)
+        twin = Twin(net)
+        theirs = twin(*twin.load(net)).numpy()
+        ours = net.forward()["prob"]
+    assert ours.max() > 2 / 1000  # not the same for every class
+    np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-6)
