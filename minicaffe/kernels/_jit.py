@@ -16,6 +16,7 @@ same bits on any number of threads.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -120,15 +121,19 @@ class _Worker:
     def __init__(self):
         self.call = None
         self.failure = None
+        self.dismissed = False
         self.go = threading.Lock()
         self.done = threading.Lock()
         self.go.acquire()
         self.done.acquire()
-        threading.Thread(target=self._loop, name="minicaffe-kernels", daemon=True).start()
+        self.thread = threading.Thread(target=self._loop, name="minicaffe-kernels", daemon=True)
+        self.thread.start()
 
     def _loop(self):
-        while True:
+        while not self.dismissed:
             self.go.acquire()
+            if self.call is None:
+                return
             function, args = self.call
             try:
                 function(*args)
@@ -146,6 +151,12 @@ class _Worker:
         failure, self.failure = self.failure, None
         if failure is not None:
             raise failure
+
+    def dismiss(self):
+        """End the thread after the call that it has, if any."""
+        self.dismissed = True
+        with contextlib.suppress(RuntimeError):  # it has been let go already
+            self.go.release()
 
 
 def usable_cores() -> int:
@@ -165,6 +176,16 @@ def _forget_workers():
     """A forked child has none of its parent's threads."""
     global _workers, _busy
     _workers, _busy = [], threading.Lock()
+
+
+def _dismiss_workers():
+    """End all workers, once what they have begun is done; the next ``run`` makes new ones."""
+    workers = _workers[:]
+    _workers.clear()
+    for worker in workers:
+        worker.dismiss()
+    for worker in workers:
+        worker.thread.join()
 
 
 if hasattr(os, "register_at_fork"):
@@ -200,18 +221,14 @@ def run(function, units: int, *args, grain: int = 1) -> None:
         blocks = -(-units // grain)
         cuts = [min(units, blocks * i // pieces * grain) for i in range(pieces + 1)]
         helpers = _workers[: pieces - 1]
-        for worker, start, stop in zip(helpers, cuts[1:], cuts[2:]):
-            worker.start(function, (start, stop, *args))
         try:
+            for worker, start, stop in zip(helpers, cuts[1:], cuts[2:]):
+                worker.start(function, (start, stop, *args))
             function(cuts[0], cuts[1], *args)
-        finally:
-            failures = []
             for worker in helpers:
-                try:
-                    worker.wait()
-                except BaseException as error:
-                    failures.append(error)
-        if failures:
-            raise failures[0]
+                worker.wait()
+        except BaseException:  # Ctrl-C can come anywhere, and no one may write to the arrays after this
+            _dismiss_workers()
+            raise
     finally:
         _busy.release()

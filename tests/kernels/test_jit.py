@@ -1,5 +1,7 @@
 import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -59,6 +61,24 @@ def test_a_second_thread_inside_run_works_alone(three_threads):
         go.set()
         first.join()
     assert seen == [(0, 10)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system cannot signal a thread")
+def test_an_interrupt_while_others_work_waits_for_them_and_leaves_run_usable(three_threads):
+    main, done = threading.main_thread().ident, []
+
+    def interrupt(start, stop):
+        if start == 3:
+            time.sleep(0.02)  # by now the main thread has done its piece, and waits
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.02)
+        done.append(start)
+
+    with pytest.raises(KeyboardInterrupt):
+        _jit.run(interrupt, 10)
+    assert sorted(done) == [0, 3, 6]
+    for _ in range(3):
+        assert len(spans(10, 1)) == 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
