@@ -198,6 +198,12 @@ class Net:
             if self._data[i] is not self._data[public[self.graph.values[i].name].id]
         ]
         self._losses = [(self._data[value.id], weight) for value, weight in self.graph.loss_values()]
+        place = self.plan.storage.diff
+        self._overwritten_weights = [
+            (self._diff[value.id], weight)
+            for value, weight in self.graph.loss_values()
+            if place.count(place[value.id]) > 1
+        ]
 
     # -- running ---------------------------------------------------------------------------------------------
 
@@ -219,6 +225,8 @@ class Net:
 
     def backward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
         """Run every layer backward from the diffs of the tops; parameter diffs add up. Returns the inputs' diffs."""
+        for diff, weight in self._overwritten_weights:
+            diff.fill(weight)
         for index in self.plan.backward:
             node = self.graph.nodes[index]
             node.layer.backward(*self._calls[index])

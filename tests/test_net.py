@@ -194,6 +194,23 @@ def test_an_input_that_a_layer_overwrites_can_be_set_again(tmp_path):
         assert np.all(net.forward()["x"] == 2 * value)
 
 
+@pytest.mark.parametrize("tail", ["", 'layer { name: "f" type: "Flatten" bottom: "y" top: "f" loss_weight: 0.5 }'])
+def test_a_loss_in_place_has_the_same_gradient_every_time(tmp_path, tail):
+    path = tmp_path / "net.prototxt"
+    weight = "" if tail else "loss_weight: 0.5"
+    path.write_text(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+        'layer { name: "b" type: "Bias" bottom: "x" top: "y" bias_param { filler { value: 1 } } }'
+        f'layer {{ name: "r" type: "TanH" bottom: "y" top: "y" {weight} }} {tail}'
+    )
+    net = caffe.Net(path, caffe.TRAIN, dtype="float64")
+    for _ in range(3):
+        net.clear_param_diffs()
+        net.forward()
+        net.backward()
+        np.testing.assert_allclose(net.params["b"][0].diff, 0.5 * 2 * (1 - np.tanh(1) ** 2))
+
+
 def test_relative_paths_are_taken_from_the_prototxts_folder_too(file, tmp_path, monkeypatch):
     filled(file).save(tmp_path / "w.caffemodel")
     monkeypatch.chdir("/")
