@@ -14,7 +14,7 @@ import numpy as np
 
 from . import TEST, TRAIN
 from .arena import Arena, aligned_zeros
-from .errors import DataError, GraphError, LayerError, UsageError
+from .errors import DataError, GraphError, LayerError, UsageError, WeightsError
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
@@ -86,6 +86,8 @@ class Net:
             raise UsageError(f"phase is {phase!r}; expected TRAIN or TEST")
         if kernels not in KERNELS:
             raise UsageError(f"kernels is {kernels!r}; expected one of {', '.join(KERNELS)}")
+        if seed is not None and seed < 0:
+            raise UsageError(f"seed is {seed}; expected at least 0")
         source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
         self.notes: tuple[str, ...] = source.notes
         self.seed = int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
@@ -94,7 +96,7 @@ class Net:
         try:
             self.plan: Plan = inspect_plan(self.graph)
             self._allocate(source, share_with)
-            self._fill(share_with)
+            self._fill()
             self._bind()
             for path in (weights or "").split(","):
                 if path.strip():
@@ -123,6 +125,7 @@ class Net:
             self._diff[value.id].fill(weight)
         self.arena = Arena(graph.params, self.dtype)
         self._param_data, self._param_diff = list(self.arena.data), list(self.arena.diff)
+        self._shared: set[int] = set()  # parameters that lie in another net
         if share_with is not None:
             self._share(share_with)
         self.blobs = OrderedDict(
@@ -134,12 +137,16 @@ class Net:
                 self.params[node.name] = [Blob(self._param_data[i], self._param_diff[i]) for i in node.params]
 
     def _share(self, other: Net) -> None:
-        """Use the other net's arrays for every layer that both have."""
-        theirs = {node.name: node for node in other.graph.nodes if node.params}
+        """Use the other net's parameters for every layer that both have; gradients stay apart, as in Caffe.
+
+        A parameter that is shared by name inside this net follows the one that found a partner.
+        """
+        theirs = {node.name: node for node in other.graph.nodes}
+        owners: dict[int, np.ndarray] = {}
         problems = []
         for node in self.graph.nodes:
             there = theirs.get(node.name)
-            if not node.params or there is None:
+            if there is None:
                 continue
             shapes = [self.graph.params[i].shape for i in node.params]
             other_shapes = [other.graph.params[i].shape for i in there.params]
@@ -151,15 +158,19 @@ class Net:
                 continue
             for mine, its in zip(node.params, there.params):
                 self._param_data[mine] = other._param_data[its]
-                self._param_diff[mine] = other._param_diff[its]
+                self._shared.add(mine)
+                owners.setdefault(self.graph.params[mine].owner, other._param_data[its])
         if problems:
             raise GraphError(problems)
+        for fact in self.graph.params:
+            if fact.owner in owners and fact.id not in self._shared:
+                self._param_data[fact.id] = owners[fact.owner].reshape(fact.shape)
+                self._shared.add(fact.id)
 
-    def _fill(self, share_with: Net | None) -> None:
-        shared = {node.name for node in share_with.graph.nodes} if share_with is not None else set()
+    def _fill(self) -> None:
         for fact in self.graph.params:
             node = self.graph.nodes[fact.node]
-            if fact.filler is None or fact.owner != fact.id or node.name in shared:
+            if fact.filler is None or fact.owner != fact.id or fact.id in self._shared:
                 continue
             random = generator(self.seed, fact.id)
             try:
@@ -307,10 +318,19 @@ class Net:
         return {name: state for name, state in states if state}
 
     def restore_state(self, states: dict[str, dict[str, int]]) -> None:
-        """Take up what ``state`` returned; layers that it does not name stay as they are."""
+        """Take up what ``state`` returned; layers that it does not name stay as they are.
+
+        Raises WeightsError for the state of a layer of another type.
+        """
         for node in self.graph.nodes:
             if node.name in states:
-                node.layer.restore(states[node.name])
+                found, own = states[node.name], node.layer.state()
+                if found.keys() != own.keys():
+                    raise WeightsError(
+                        f'layer "{node.name}" ({node.type}) has the state {", ".join(own) or "none"}, but '
+                        f"{', '.join(found)} is to be restored; expected the state of a layer of the same type"
+                    )
+                node.layer.restore(found)
 
     def reseed(self, seed: int) -> None:
         """Give every layer its own seed, derived from ``seed``, for the random numbers still to be drawn."""

@@ -211,6 +211,59 @@ def test_a_loss_in_place_has_the_same_gradient_every_time(tmp_path, tail):
         np.testing.assert_allclose(net.params["b"][0].diff, 0.5 * 2 * (1 - np.tanh(1) ** 2))
 
 
+SHARING = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "a" type: "InnerProduct" bottom: "x" top: "a" param { name: "w" } param { name: "b" }
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+"""
+SECOND = SHARING.splitlines()[2].replace('"a"', '"c"') + SHARING.splitlines()[3]
+
+
+def two_nets(tmp_path, train, test):
+    for name, text in (("train", train), ("test", test)):
+        (tmp_path / name).write_text(text)
+    net = caffe.Net(tmp_path / "train", caffe.TRAIN, seed=1)
+    return net, caffe.Net(tmp_path / "test", caffe.TEST, seed=2, share_with=net)
+
+
+def test_nets_share_parameters_but_not_gradients(tmp_path):
+    train, test = two_nets(tmp_path, SHARING, SHARING)
+    for mine, theirs in zip(test.params["a"], train.params["a"]):
+        assert np.shares_memory(mine.data, theirs.data) and not np.shares_memory(mine.diff, theirs.diff)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_layer_of_one_net_only_follows_the_parameter_that_it_shares_by_name(tmp_path, first):
+    head, tail = SHARING.strip().split("\n", 1)
+    both = head + (SECOND + tail if first else tail + SECOND)
+    train, test = two_nets(tmp_path, SHARING, both)
+    assert np.shares_memory(test.params["c"][0].data, train.params["a"][0].data)
+
+
+def test_a_layer_of_one_net_only_is_filled(tmp_path):
+    _, test = two_nets(tmp_path, SHARING, SHARING + SECOND.replace('"w"', '"v"').replace('"b"', '"u"'))
+    assert test.params["c"][0].data.any()
+
+
+def test_layers_of_one_name_must_have_the_same_parameters(tmp_path):
+    with pytest.raises(GraphError, match=r'layer "a" \(InnerProduct\) has parameters .* but \[\] in phase TRAIN'):
+        two_nets(tmp_path, SHARING.splitlines()[1] + 'layer { name: "a" type: "ReLU" bottom: "x" top: "a" }', SHARING)
+
+
+def test_the_state_of_another_type_of_layer_is_refused(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(SHARING + 'layer { name: "drop" type: "Dropout" bottom: "a" top: "a" }')
+    net = caffe.Net(path, caffe.TRAIN)
+    net.restore_state({"drop": {"forwards": 3}})
+    with pytest.raises(WeightsError, match=r'layer "drop" \(Dropout\) has the state forwards, but position is to be'):
+        net.restore_state({"drop": {"position": 3}})
+
+
+def test_a_seed_below_zero_is_refused(file):
+    with pytest.raises(UsageError, match="seed is -1; expected at least 0"):
+        caffe.Net(file, caffe.TRAIN, seed=-1)
+
+
 def test_relative_paths_are_taken_from_the_prototxts_folder_too(file, tmp_path, monkeypatch):
     filled(file).save(tmp_path / "w.caffemodel")
     monkeypatch.chdir("/")
