@@ -50,15 +50,32 @@ def make(case, dtype=np.float32):
     return SimpleNamespace(w=w, groups=groups, per_group=outputs // groups, taps=taps, **arrays)
 
 
+GUARD = 64
+CANARY = -777.125
+
+
+def guarded(shape, dtype, fill, guards):
+    """An array with canaries before and after it; its whole memory goes to ``guards``."""
+    size = int(np.prod(shape))
+    memory = np.full(size + 2 * GUARD, CANARY, dtype)
+    guards.append(memory)
+    inside = memory[GUARD : GUARD + size]
+    inside[...] = fill
+    return inside.reshape(shape)
+
+
 def compute(p, family=winograd, plan=winograd.winograd, junk=np.nan, bias=None, want=(True, True)):
-    """y, dx and dw; dw is added to ones. Work arrays and results hold ``junk`` before."""
-    c = plan(p.w, p.groups, p.per_group)
-    work = SimpleNamespace(**{k: np.full(s, junk, p.x.dtype) for k, s in family.work_shapes(c).items()})
-    y, dx, dw = np.full_like(p.dy, junk), np.full_like(p.x, junk), np.ones_like(p.weights)
+    """y, dx and dw; dw is added to ones. Work arrays and results hold ``junk`` before; none is overrun."""
+    c, guards, dtype = plan(p.w, p.groups, p.per_group), [], p.x.dtype
+    work = SimpleNamespace(**{k: guarded(s, dtype, junk, guards) for k, s in family.work_shapes(c).items()})
+    y, dx = guarded(p.dy.shape, dtype, junk, guards), guarded(p.x.shape, dtype, junk, guards)
+    dw = guarded(p.weights.shape, dtype, 1, guards)
     x, weights, dy = p.x.reshape(-1), p.weights.reshape(-1), p.dy.reshape(-1)
     family.forward(c, x, weights, p.bias if bias is None else bias, work, y.reshape(-1))
     into = [out.reshape(-1) if wanted else None for out, wanted in zip((dx, dw), want)]
     family.backward(c, x, weights, dy, work, *into)
+    for memory in guards:
+        assert (memory[:GUARD] == CANARY).all() and (memory[-GUARD:] == CANARY).all()
     return y, dx, dw
 
 

@@ -28,7 +28,7 @@ from .winograd_weights import add_gradient, transform_weights, weight_stage
 SLOTS = 8
 """Most pieces of work that run side by side, each with work arrays of its own."""
 
-CACHE = 2**17
+CACHE = 3 * 2**15
 """Elements of one block's transforms that stay in the second-level cache."""
 
 PARTIALS = 2**23
