@@ -51,10 +51,10 @@ def build_graph(
         if not drafts:
             problems.append(f"{path}: no layer is left in phase {phase}; expected at least one")
         _raise(problems)
-    except GraphError:
+        return _assemble(net, phase, drafts, shapes, inferred, params)
+    except BaseException:
         close_layers(draft.layer for draft in drafts)
         raise
-    return _assemble(net, phase, drafts, shapes, inferred, params)
 
 
 def close_layers(layers) -> None:

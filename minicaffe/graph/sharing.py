@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..errors import plural, shape_text
 from ..layers.base import count
 from ..proto import caffe_pb2
@@ -9,12 +11,18 @@ from .facts import ParamFact
 from .wiring import Draft
 
 _PERMISSIVE = caffe_pb2.ParamSpec.PERMISSIVE
+_MULTIPLIERS = ("lr_mult", "decay_mult")
 
 
 def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[ParamFact]:
-    """All parameters in net order. A name seen before makes the later one use the first one's memory."""
+    """All parameters in net order. A name seen before makes the later one use the first one's memory.
+
+    A multiplier holds for all that share, whichever of them gives it; those that give it must agree.
+    """
     facts: list[ParamFact] = []
-    owners: dict[str, tuple[ParamFact, object, Draft]] = {}
+    given: list[dict[str, float]] = []  # by owner: the multipliers that some layer gives
+    owners: dict[str, ParamFact] = {}
+    problems += _repeated_names(drafts, inferred)
     for index, (draft, result) in enumerate(zip(drafts, inferred)):
         if result is None:
             continue
@@ -33,37 +41,51 @@ def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[P
                 shape=tuple(param.shape),
                 filler=param.filler,
                 learned=param.learned,
-                lr_mult=_multiplier(param, spec, owner, "lr_mult"),
-                decay_mult=_multiplier(param, spec, owner, "decay_mult"),
+                lr_mult=spec.lr_mult,
+                decay_mult=spec.decay_mult,
                 share_name=spec.name,
-                owner=owner[0].id if owner else len(facts),
+                owner=owner.id if owner else len(facts),
             )
             facts.append(fact)
+            given.append({})
             if owner:
-                problems += [f"{draft.title}: {text}" for text in _mismatches(fact, spec, *owner)]
+                other = drafts[owner.node].layer.name
+                wrong = _mismatches(fact, spec, owner, other, given[owner.id])
+                problems += [f"{draft.title}: {text}" for text in wrong]
             elif spec.name:
-                owners[spec.name] = (fact, spec, draft)
-    return facts
+                owners[spec.name] = fact
+            for field in _MULTIPLIERS:
+                if spec.HasField(field):
+                    given[fact.owner].setdefault(field, getattr(spec, field))
+    return [
+        replace(fact, **given[fact.owner]) if fact.learned else replace(fact, lr_mult=0.0, decay_mult=0.0)
+        for fact in facts
+    ]
 
 
-def _multiplier(param, spec, owner, field) -> float:
-    if not param.learned:
-        return 0.0
-    if owner and not spec.HasField(field):
-        return getattr(owner[0], field)
-    return float(getattr(spec, field))
-
-
-def _mismatches(fact, spec, owner, owner_spec, owner_draft) -> list[str]:
+def _repeated_names(drafts, inferred) -> list[str]:
+    """Weights are kept by layer name: those of two layers of one name could not be told apart in a file."""
     wrong = []
-    shared = f'parameter "{spec.name}" is shared with layer "{owner_draft.layer.name}"'
+    first: dict[str, Draft] = {}
+    for draft, result in zip(drafts, inferred):
+        if result is not None and result.params and first.setdefault(draft.layer.name, draft) is not draft:
+            wrong.append(
+                f"{draft.title}: another layer with parameters has the same name ({first[draft.layer.name].place}); "
+                "expected a name of its own, by which to find its weights in a file"
+            )
+    return wrong
+
+
+def _mismatches(fact, spec, owner, other: str, given) -> list[str]:
+    wrong = []
+    shared = f'parameter "{spec.name}" is shared with layer "{other}"'
     if spec.share_mode == _PERMISSIVE:
         if count(fact.shape) != count(owner.shape):
             wrong.append(f"{shared}, but holds {count(fact.shape)} numbers here and {count(owner.shape)} there")
     elif fact.shape != owner.shape:
         wrong.append(f"{shared}, but is {shape_text(fact.shape)} here and {shape_text(owner.shape)} there")
-    for field in ("lr_mult", "decay_mult"):
-        here, there = getattr(spec, field), getattr(owner, field)
-        if spec.HasField(field) and owner_spec.HasField(field) and here != there:
-            wrong.append(f"{shared}, but {field} is {here:g} here and {there:g} there; expected the same")
+    for field in _MULTIPLIERS:
+        here = getattr(spec, field)
+        if spec.HasField(field) and here != given.get(field, here):
+            wrong.append(f"{shared}, but {field} is {here:g} here and {given[field]:g} there; expected the same")
     return wrong

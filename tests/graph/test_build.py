@@ -98,6 +98,23 @@ def test_shared_parameters_have_one_owner():
     assert b.lr_mult == 3
 
 
+@pytest.mark.parametrize("owner, sharer", [("lr_mult: 3 decay_mult: 0", ""), ("", "lr_mult: 3 decay_mult: 0")])
+def test_a_multiplier_holds_for_all_that_share_whoever_gives_it(owner, sharer):
+    text = (
+        DATA
+        + SCALE.format("a", "x", "y", f'param {{ name: "g" {owner} }}')
+        + SCALE.format("b", "y", "z", f'param {{ name: "g" {sharer} }}')
+    )
+    assert [(fact.lr_mult, fact.decay_mult) for fact in graph(text).params] == [(3, 0)] * 2
+
+
+def test_two_layers_with_parameters_cannot_have_one_name():
+    relus = relu("r", "z", "p") + relu("r", "p", "q")
+    (problem,) = problems(DATA + SCALE.format("a", "x", "y", "") + SCALE.format("a", "y", "z", "") + relus)
+    assert problem.startswith('net.prototxt:3: layer "a" (Scale): another layer with parameters has the same name')
+    assert "(net.prototxt:2)" in problem
+
+
 def test_shared_parameters_must_agree():
     text = DATA + SCALE.format("a", "x", "y", 'param { name: "g" lr_mult: 1 }')
     text += SCALE.format("b", "y", "z", 'param { name: "g" lr_mult: 2 } scale_param { axis: 0 }')
