@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from .log import Log
@@ -23,8 +24,11 @@ def warn_of_gpu(device: str, log: Log) -> None:
 
 
 def warn_of_compiling(log: Log) -> None:
-    """The first run ever is slow to begin: say why."""
+    """The first run ever is slow to begin, and every run where compiled kernels cannot be kept: say why."""
     from ..kernels import _jit
 
-    if not any(_jit.cache_folder().rglob("*.nbi")):
+    folder = _jit.cache_folder()
+    if not os.access(folder, os.W_OK):
+        log.note(f"compiling the kernels, as in every run: {folder} cannot be written; set NUMBA_CACHE_DIR")
+    elif not any(folder.rglob("*.nbi")):
         log.note("compiling the kernels, which is done once on a machine: this may take a minute")

@@ -5,11 +5,14 @@ The bar is there only where stderr is a terminal; lines are written through it, 
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+_COLUMNS, _ROWS = 80, 24
+"""The size of a terminal that does not tell its own."""
 _MANY = 1_000_000
 """From here on counts are shown in thousands and millions."""
 
@@ -35,6 +38,7 @@ class Screen:
         if self.live:
             from tqdm import tqdm
 
+            sized = _is_sized()
             self._bar = tqdm(
                 total=total or None,
                 initial=done,
@@ -42,7 +46,9 @@ class Screen:
                 file=sys.stderr,
                 bar_format=_BAR if total else None,
                 unit_scale=total >= _MANY,
-                dynamic_ncols=True,
+                ncols=None if sized else _COLUMNS,
+                nrows=None if sized else _ROWS,
+                dynamic_ncols=sized,
                 leave=False,
             )
 
@@ -66,6 +72,14 @@ class Screen:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _is_sized() -> bool:
+    """Whether the terminal tells its size: one that a script has opened may not."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):
+        return False
 
 
 class Rate:

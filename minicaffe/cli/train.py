@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
@@ -74,7 +74,7 @@ def _asks_for_gpu(param) -> bool:
 def _close(solver, report, results: Results, first: int, seconds: float) -> None:
     """The last line: iterations, time, scores, files."""
     done, last = solver.iter - first, solver.iter
-    head = f"{solver.net.name}: {done} iterations in {duration(seconds)}"
+    head = f"{solver.net.name}: {plural(done, 'iteration')} in {duration(seconds)}"
     if first:
         head += f", from {first} to {last}"
     if report.stopped_early:

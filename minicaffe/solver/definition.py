@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import SolverError, did_you_mean, plural
+from ..errors import ProtoError, SolverError, did_you_mean, plural
 from ..proto import NetFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
 from ..proto.schema import is_repeated
 from .rates import check_policy
@@ -63,6 +65,9 @@ def _override(param, key: str, text: str) -> None:
 
 
 def _check(param) -> None:
+    for field, value in param.ListFields():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SolverError(f"{field.name} is {value}; expected a finite number")
     check_policy(param)
     for field, least in (
         ("iter_size", 1),
@@ -113,7 +118,14 @@ def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource,
 def _read(param, field: str, folder: str, path: str) -> NetFile:
     if field.endswith("_param"):
         return net_file(getattr(param, field), path)
-    return read_net(find(getattr(param, field), folder))
+    place = find(getattr(param, field), folder)
+    try:
+        return read_net(place)
+    except ProtoError as error:
+        if os.path.exists(place):
+            raise
+        where = "paths begin in the working directory or in the folder of the solver"
+        raise SolverError(f"{field}: {error}; {where}") from None
 
 
 def _in_state(net: NetFile, role: str, state) -> NetSource:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import WeightsError, plural, shape_text
+from ..errors import SolverError, WeightsError, plural, shape_text
 from ..net import Net
 from ..proto import array_from_blob, blob_from_array, caffe_pb2, find, read_state, write_state
 
@@ -20,6 +20,17 @@ def snapshot_paths(prefix: str, iteration: int) -> tuple[str, str]:
     """The names of the two files of iteration ``iteration``."""
     stem = f"{prefix}_iter_{iteration}"
     return f"{stem}.caffemodel", f"{stem}.solverstate"
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise SolverError where no snapshot could be written: better now than after hours of training."""
+    folder = os.path.abspath(os.path.dirname(prefix))
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise SolverError(f'snapshot_prefix is "{prefix}", but {folder} is no folder')
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SolverError(f'snapshot_prefix is "{prefix}", but the folder {folder} cannot be written to')
 
 
 def make_folder(prefix: str) -> None:
@@ -87,7 +98,12 @@ def read_snapshot(path: str, net: Net, history: np.ndarray):
             )
     if not state.HasField("learned_net"):
         raise WeightsError(f"{path}: names no learned_net; expected the caffemodel it was written with")
-    net.copy_from(_beside(state.learned_net, path))
+    model = _beside(state.learned_net, path)
+    if not os.path.exists(model):
+        raise WeightsError(
+            f'{path}: its weights "{state.learned_net}" are neither there nor in the folder of this state'
+        )
+    net.copy_from(model)
     for array, view in zip(arrays, views):
         if view is not None:
             view[...] = array.reshape(view.shape)

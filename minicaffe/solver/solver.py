@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import TEST, TRAIN
-from ..errors import NonFiniteError
+from ..errors import NonFiniteError, SolverError
 from ..net import Net
 from ..proto import find
 from .debug import DebugTrace
@@ -24,9 +24,19 @@ from .definition import Definition, NetSource, read_definition
 from .events import Display, Listener, Output, TestResult
 from .rates import current_step, learning_rate
 from .rules import make_rule
-from .snapshot import make_folder, make_resume, read_snapshot, resume_states, snapshot_paths, write_snapshot
+from .snapshot import (
+    check_prefix,
+    make_folder,
+    make_resume,
+    read_snapshot,
+    resume_states,
+    snapshot_paths,
+    write_snapshot,
+)
 
 __all__ = ["Solver", "get_solver"]
+
+_LARGEST_SEED = 2**63 - 1  # what a snapshot can hold
 
 
 def get_solver(
@@ -61,6 +71,8 @@ class Solver:
         self.stopped_early = False
         self.last_tests: dict[int, TestResult] = {}
         self.seed = _seed(self.param, seed)
+        if self.param.snapshot:
+            check_prefix(self.param.snapshot_prefix)
         self.net = _build(definition.train, TRAIN, self.seed, kernels)
         self.test_nets: list[Net] = []
         try:
@@ -90,6 +102,8 @@ class Solver:
         if resume_file:
             self.restore(resume_file)
         param = self.param
+        if param.snapshot_after_train:
+            check_prefix(param.snapshot_prefix)
         self.listener.started(self.net.name, param.lr_policy)
         self.stopped_early = False
         self.step(max(0, param.max_iter - self.iter))
@@ -125,11 +139,15 @@ class Solver:
         return loss
 
     def test_all(self) -> list[TestResult]:
-        """One test pass of every test net."""
-        return [self.test(i) for i in range(len(self.test_nets))]
+        """One test pass of every test net; those that a request to stop cut short are left out."""
+        results = (self.test(i) for i in range(len(self.test_nets)))
+        return [result for result in results if result is not None]
 
-    def test(self, index: int) -> TestResult:
-        """The mean outputs of test net ``index`` over its ``test_iter`` batches, with the parameters of now."""
+    def test(self, index: int) -> TestResult | None:
+        """The mean outputs of test net ``index`` over its ``test_iter`` batches, with the parameters of now.
+
+        None where a request to stop cut it short: a score of fewer batches would pass for a whole one.
+        """
         self.listener.testing(self.iter, index)
         began = time.perf_counter()
         net, batches = self.test_nets[index], self.param.test_iter[index]
@@ -138,9 +156,9 @@ class Solver:
             for name, data in net.forward().items():
                 sums[name] = sums.get(name, 0.0) + data.astype(np.float64)
             self.listener.test_batch(index, batch, batches)
-            if self._stop:
-                batches = batch + 1
-                break
+            if self._stop and batch + 1 < batches:
+                self.listener.note(f"test net #{index} stopped after batch {batch + 1} of {batches}: no score")
+                return None
         means = {name: total / batches for name, total in sums.items()}
         result = TestResult(self.iter, index, _outputs(net, means), time.perf_counter() - began)
         self.last_tests[index] = result
@@ -305,6 +323,8 @@ class Solver:
 
 def _seed(param, seed: int | None) -> int:
     if seed is not None:
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise SolverError(f"the seed is {seed}; expected 0 to {_LARGEST_SEED}")
         return seed
     if param.random_seed >= 0:
         return param.random_seed

@@ -284,8 +284,10 @@ def test_a_loss_that_is_not_finite(project, capsys):
 
 def test_a_folder_that_cannot_be_written(project, capsys):
     project.write("snap", "a file where the folder should be")
-    assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("minicaffe: error: snap: ")
+    assert main(["train", "solver.prototxt"]) == 2
+    folder = project.folder / "snap"
+    expected = f'minicaffe: error: snapshot_prefix is "snap/tiny", but {folder} is no folder\n'
+    assert capsys.readouterr().err == expected
 
 
 def test_on_a_terminal_the_bar_and_the_lines_never_mix(project):
@@ -310,6 +312,39 @@ def test_what_a_first_run_says_about_compiling(project, capsys, monkeypatch, tmp
     monkeypatch.setattr("minicaffe.kernels._jit.cache_folder", lambda: tmp_path_factory.mktemp("cache"))
     assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 0
     assert "minicaffe:0] compiling the kernels, which is done once" in capsys.readouterr().err
+
+
+def test_where_compiled_kernels_cannot_be_kept(project, capsys, monkeypatch):
+    folder = project.folder / "none"
+    monkeypatch.setattr("minicaffe.kernels._jit.cache_folder", lambda: folder)
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 0
+    assert f"compiling the kernels, as in every run: {folder} cannot be written" in capsys.readouterr().err
+
+
+def test_a_terminal_that_tells_no_width_has_a_bar(project):
+    terminal, end = pty.openpty()  # 0 x 0
+    process = project.start("train", "solver.prototxt", stderr=end)
+    os.close(end)
+    shown = read_all(terminal)
+    assert process.wait(timeout=60) == 0
+    assert re.search(r"tiny: .*\| 20/20 \[", shown)
+
+
+@pytest.mark.parametrize("seed", ["-1", "9223372036854775808"])
+def test_a_seed_that_no_snapshot_can_hold(project, capsys, seed):
+    before = project.files()
+    assert main(["train", "solver.prototxt", f"--seed={seed}"]) == 2
+    assert re.search(rf'seed is "?{seed}"?; expected', capsys.readouterr().err)
+    assert project.files() == before
+
+
+def test_a_net_that_is_not_there_says_who_asked_and_where_it_was_looked_for(project, capsys):
+    project.solver(old="net.prototxt", new="models/nett.prototxt")
+    assert main(["train", "solver.prototxt"]) == 2
+    assert capsys.readouterr().err == (
+        'minicaffe: error: solver.prototxt: net: models/nett.prototxt: no such file, as there is no folder "models"; '
+        "expected a net in a prototxt; paths begin in the working directory or in the folder of the solver\n"
+    )
 
 
 def read_all(terminal):

@@ -1,5 +1,7 @@
 """The training loop: order of events, exact resume, snapshots, stops, and losses that are not finite."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,9 @@ class Recorder(Listener):
 
     def finished(self, stopped_early):
         self.events.append(("finished", stopped_early))
+
+    def note(self, text):
+        self.events.append(("note", text))
 
 
 def everything(solver):
@@ -184,6 +189,49 @@ def test_stop_and_snapshot_when_asked(tiny):
     assert solver.iter == 4 and solver.stopped_early
 
 
+def test_a_test_that_is_cut_short_gives_no_score(tiny):
+    class Stopper(Recorder):
+        def test_batch(self, index, batch, batches):
+            if solver.iter == 4:
+                solver.request_stop()
+
+    recorder = Stopper()
+    solver = get_solver(tiny, listener=recorder)
+    solver.solve()
+    assert solver.iter == 4 and solver.stopped_early
+    assert list(solver.last_tests) == [0] and solver.last_tests[0].iteration == 0
+    assert ("note", "test net #0 stopped after batch 1 of 3: no score") in recorder.events
+
+
+def test_a_prefix_that_cannot_be_written_is_told_before_training(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    prefix = f"{tmp_path}/file/new/tiny"
+    message = f'snapshot_prefix is "{prefix}", but {tmp_path}/file is no folder'
+    with pytest.raises(SolverError, match=message):
+        get_solver(tiny, overrides={"snapshot": "5", "snapshot_prefix": prefix})
+    solver = get_solver(tiny, overrides={"snapshot_prefix": prefix})  # may be used without ever writing
+    with pytest.raises(SolverError, match=message):
+        solver.solve()
+    assert solver.iter == 0
+
+
+def test_a_seed_out_of_range(tiny):
+    for seed in (-1, 2**63):
+        with pytest.raises(SolverError, match=f"the seed is {seed}; expected 0 to 9223372036854775807"):
+            get_solver(tiny, seed=seed)
+    solver = get_solver(tiny, seed=2**63 - 1)
+    solver.step(1)
+    _, state = solver.snapshot()
+    get_solver(tiny).restore(state)
+
+
+def test_a_state_without_its_weights(tiny, tmp_path):
+    model, state = get_solver(tiny).snapshot()
+    os.remove(model)
+    with pytest.raises(WeightsError, match=f'{state}: its weights "{model}" are neither there nor in the folder'):
+        get_solver(tiny).restore(state)
+
+
 def test_a_loss_that_is_not_finite_stops_before_it_spoils_anything(tiny):
     solver = get_solver(tiny)
     solver.step(2)
@@ -237,6 +285,8 @@ def test_a_gradient_that_is_not_finite_stops_too(tiny):
         ({"lr_policy": "stepp"}, 'did you mean "step"'),
         ({"regularization_type": "L3"}, 'regularization_type is "L3"; expected L1 or L2'),
         ({"momentum": "1.5"}, "momentum is 1.5; expected at least 0 and below 1"),
+        ({"base_lr": "nan"}, "base_lr is nan; expected a finite number"),
+        ({"clip_gradients": "inf"}, "clip_gradients is inf; expected a finite number"),
         ({"iter_size": "0"}, "iter_size is 0; expected at least 1"),
         ({"test_iter": "3,4", "test_net": "x"}, None),
         ({"test_interval": "0"}, "found test_iter but no test_interval"),
