@@ -27,12 +27,17 @@ _BAD_INPUT, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 2 bad input, 130 interrupted, 141 output closed."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _ready_outputs()
     try:
         status = _dispatch(words)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # how Python 3.11 tells of one while it makes a class
+            return _INTERRUPTED
+        raise
     except BrokenPipeError:
         _silence_outputs()
         return _PIPE_CLOSED
@@ -47,7 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"{where}{error.strerror or error}")
 
 
+def _ready_outputs() -> None:
+    """An output that is closed takes everything and shows nothing; one that lacks a letter shows its number."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))
+        else:
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _dispatch(words: list[str]) -> int:
+    for word in words:
+        if any("\udc80" <= letter <= "\udcff" for letter in word):  # how Python keeps foreign bytes
+            raise UsageError(f"{word!a} is not written in UTF-8; expected names and values that are")
     name, rest = split_command(words, COMMANDS)
     if name is None and _VERSION.intersection(words):
         print(f"minicaffe {__version__}")
@@ -77,7 +95,7 @@ def _refuse(*sentences: str) -> int:
     try:
         for sentence in sentences:
             print(f"minicaffe: error: {sentence}", file=sys.stderr)
-    except BrokenPipeError:
+    except OSError:
         _silence_outputs()
     return _BAD_INPUT
 
@@ -88,6 +106,6 @@ def _silence_outputs() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UsageError
 from .flags import Command, Flag, one_of
 from .progress import Screen
+from .signals import ended_by_signals
 
 
 def run(options: dict[str, Any]) -> int:
@@ -17,7 +18,7 @@ def run(options: dict[str, Any]) -> int:
     out = options["out"] or os.path.join("data", name)
     if name == "shapes10" and options["source"]:
         raise UsageError("shapes10 is made by procedure and takes no --source")
-    with contextlib.closing(Screen()) as screen:
+    with ended_by_signals(), contextlib.closing(Screen()) as screen:
         stages = _Stages(screen)
         if name == "cifar10":
             from ..data.cifar10 import build_cifar10

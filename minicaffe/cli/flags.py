@@ -70,8 +70,11 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def comma_list(text: str) -> tuple[str, ...]:
-    """The words of a comma list, without empty ones."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    """The words of a comma list, without empty ones; at least one."""
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise UsageError(f'"{text}"; expected at least one word')
+    return words
 
 
 def split_command(words: Sequence[str], commands: Sequence[Command]) -> tuple[str | None, list[str]]:

@@ -7,6 +7,8 @@ import os
 import signal
 from collections.abc import Iterator
 
+__all__ = ["EFFECTS", "ended_by_signals", "handled"]
+
 EFFECTS = ("stop", "snapshot", "none")
 
 _STOPPING = b"minicaffe: stopping after this iteration; Ctrl-C again stops at once\n"
@@ -39,6 +41,28 @@ def handled(solver, sigint_effect: str, sighup_effect: str) -> Iterator[None]:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, act) for number in numbers}
     try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within this block SIGTERM and SIGHUP interrupt as Ctrl-C does, so that what is half made is cleared away.
+
+    A signal that is ignored (nohup) stays ignored.
+    """
+
+    def act(_number, _frame):
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number in numbers:
+            if before[number] == signal.SIG_DFL:
+                signal.signal(number, act)
         yield
     finally:
         for number, handler in before.items():

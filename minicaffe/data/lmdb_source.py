@@ -50,8 +50,11 @@ def _check_folder(path: str) -> None:
         kind = folder.name.split("_")[0]
         made = f'; "minicaffe data {kind}" makes it' if kind in ("cifar10", "shapes10") else ""
         raise DataError(f"{path}: no such folder{did_you_mean(folder.name, siblings) or made}")
-    if not (folder / "data.mdb").is_file():
+    file = folder / "data.mdb"
+    if not file.is_file():
         raise DataError(f"{path}: no LMDB, for the folder holds no data.mdb")
+    if file.stat().st_size == 0:
+        raise DataError(f"{path}: no LMDB, for its data.mdb has no bytes")
 
 
 def _check_length(path: str, env) -> None:

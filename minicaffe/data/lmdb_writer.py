@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Iterable
 
 import lmdb
@@ -46,4 +47,6 @@ def write_lmdb(
                 progress(stage, index, count)
             env.sync(True)
     except (lmdb.Error, OSError) as error:
-        raise DataError(f"{path}: the LMDB cannot be written ({error})") from None
+        free = shutil.disk_usage(os.path.dirname(os.path.abspath(path))).free
+        reason = f"{free} bytes are free, {size} may be needed" if free < size else str(error)
+        raise DataError(f"{path}: the LMDB cannot be written ({reason})") from None

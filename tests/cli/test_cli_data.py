@@ -1,6 +1,9 @@
 """``minicaffe data``: what is built and what is said."""
 
+import signal
+
 import numpy as np
+import pytest
 
 from minicaffe.cli import main
 
@@ -39,3 +42,13 @@ def test_a_source_that_is_not_there(tmp_path, capsys):
     shown = capsys.readouterr()
     assert shown.err.startswith(f"minicaffe: error: {tmp_path / 'none'}: ") and shown.err.count("\n") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whatever_ends_it_early_nothing_is_left(project, number):
+    before = project.files()
+    process = project.start("data", "shapes10", "--out", "built")
+    assert process.stderr.readline() == "train ...\n"  # half of it lies on the disk now
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 130
+    assert project.files() == before and not (project.folder / "built").exists()

@@ -80,6 +80,7 @@ def test_no_command_among_the_words():
             '--sigint_effect is "stopp"; expected stop, snapshot or none; did you mean "stop"?',
         ),
         (["s", "--set", "max_iter"], '--set is "max_iter"; expected KEY=VALUE'),
+        (["s", "--weights", ","], '--weights is ","; expected at least one word'),
         (["s", "--set", "=5"], '--set is "=5"; expected KEY=VALUE'),
         ([], "train needs a SOLVER; expected minicaffe train SOLVER"),
     ],

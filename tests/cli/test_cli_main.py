@@ -1,11 +1,14 @@
 """The command as a whole: help, what is loaded, exit statuses, and outputs that go away."""
 
 import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import minicaffe
 from minicaffe import __version__, cli
 from minicaffe.cli import COMMANDS, main
 from minicaffe.errors import GraphError, SolverError
@@ -54,6 +57,7 @@ def test_nothing_heavy_is_loaded_before_a_command_needs_it(code):
         (["train", "s", "--snapshot", "a", "--weights", "b"], "--snapshot resumes a training and --weights begins"),
         (["test", "n"], "test needs weights; expected --weights FILE"),
         (["data", "cifar"], 'SET is "cifar"; expected cifar10 or shapes10; did you mean "cifar10"?'),
+        (["train", "caf\udce9.prototxt"], "'caf\\udce9.prototxt' is not written in UTF-8; expected names"),
         (["data", "shapes10", "--source", "x"], "shapes10 is made by procedure and takes no --source"),
     ],
 )
@@ -101,3 +105,34 @@ def test_a_reader_that_goes_away_is_no_error(project):
     process.stdout.close()
     assert process.wait(timeout=60) in (0, 141)  # 0 where everything fitted into the pipe before it closed
     assert process.stderr.read() == ""
+
+
+def test_ctrl_c_in_the_middle_of_an_import(monkeypatch):
+    def fail(words):
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+
+    monkeypatch.setattr(cli, "_dispatch", fail)
+    assert main(["train"]) == 130
+
+
+def test_a_full_disk_behind_stderr_is_no_crash(project):
+    with open("/dev/full", "w") as full:
+        process = project.start("data", stderr=full)
+        assert process.wait(timeout=60) == 2
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_closed_outputs_are_no_crash(project, closed):
+    shell = f'exec "$0" -m minicaffe train solver.prototxt {closed}>&-'
+    environment = {**os.environ, "PYTHONPATH": str(Path(minicaffe.__file__).parents[1])}
+    done = subprocess.run(["sh", "-c", shell, sys.executable], env=environment, capture_output=True)
+    assert done.returncode == 0
+    assert (done.stdout == b"", done.stderr == b"") == (closed == 1, closed == 2)
+
+
+def test_letters_that_the_locale_lacks_are_shown_by_number(project, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    project.net(old='"tiny"', new='"caf\u00e9"')
+    process = project.start("train", "solver.prototxt", "--set", "max_iter=1")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and out.startswith(r"caf\xe9: 1 iteration in ")

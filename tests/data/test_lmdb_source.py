@@ -127,12 +127,17 @@ def test_folder_without_data(tmp_path):
     assert refused(tmp_path) == f"{tmp_path}: no LMDB, for the folder holds no data.mdb"
 
 
+def test_a_database_of_no_bytes(tmp_path):
+    (tmp_path / "data.mdb").write_bytes(b"")
+    assert refused(tmp_path) == f"{tmp_path}: no LMDB, for its data.mdb has no bytes"
+
+
 def test_empty_database(raw_lmdb):
     path = raw_lmdb({})
     assert refused(path) == f"{path}: the LMDB is empty; expected at least one record"
 
 
-@pytest.mark.parametrize("content", [b"", b"no database", bytes(range(256)) * 64])
+@pytest.mark.parametrize("content", [b"no database", bytes(range(256)) * 64])
 def test_not_an_lmdb(tmp_path, content):
     (tmp_path / "data.mdb").write_bytes(content)
     assert refused(tmp_path).startswith(f"{tmp_path}: cannot be read as an LMDB (")

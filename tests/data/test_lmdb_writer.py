@@ -1,4 +1,5 @@
 import os
+from types import SimpleNamespace
 
 import lmdb
 import numpy as np
@@ -56,3 +57,13 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=f"^{tmp_path}/file: the LMDB cannot be written"):
         write_lmdb(tmp_path / "file", [], 1, (1, 1, 1))
+
+
+def test_a_full_disk_is_told_in_bytes(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise lmdb.DiskError("mdb_txn_commit: Input/output error")
+
+    monkeypatch.setattr("lmdb.open", refuse)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1234))
+    with pytest.raises(DataError, match=r"the LMDB cannot be written \(1234 bytes are free, \d+ may be needed\)"):
+        write_lmdb(tmp_path / "db", [], 1, (1, 2, 2))
