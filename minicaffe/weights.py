@@ -26,7 +26,7 @@ def copy_arrays(path: str, source: Mapping[str, Sequence[np.ndarray]], params: M
     everything fits; WeightsError lists all that does not.
     """
     common = [name for name in params if name in source]
-    if not common:
+    if params and not common:
         known = ", ".join(list(source)[:5]) or "none"
         raise WeightsError(
             f"{path}: none of its layers with weights ({known}{', ...' if len(source) > 5 else ''}) has the name "

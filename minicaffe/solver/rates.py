@@ -55,7 +55,20 @@ def current_step(param, iteration: int) -> int:
 
 
 def learning_rate(param, iteration: int) -> float:
-    """The rate of ``iteration`` (counted from 0) under the policy of ``param``, a checked SolverParameter."""
+    """The rate of ``iteration`` (counted from 0) under the policy of ``param``, a checked SolverParameter.
+
+    Raises SolverError where it is no finite number, as with a gamma above 1 after many steps.
+    """
+    try:
+        rate = _rate(param, iteration)
+    except (OverflowError, ZeroDivisionError):
+        rate = math.inf
+    if isinstance(rate, complex) or not math.isfinite(rate):
+        raise SolverError(f'iteration {iteration}: lr_policy "{param.lr_policy}" gives no finite learning rate')
+    return rate
+
+
+def _rate(param, iteration: int) -> float:
     base, gamma, power = param.base_lr, param.gamma, param.power
     policy = param.lr_policy
     if policy in ("step", "multistep"):

@@ -44,6 +44,20 @@ def test_formulas(policy, iteration, expected):
     assert learning_rate(solver(f"base_lr: 0.5 lr_policy: {policy}"), iteration) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "policy, iteration",
+    [
+        ("'exp' gamma: 10", 400),
+        ("'step' gamma: 1e30 stepsize: 1", 20),
+        ("'inv' gamma: -3 power: 0.5", 1),
+        ("'poly' power: -1 max_iter: 10", 10),
+    ],
+)
+def test_a_rate_that_is_no_finite_number_is_refused(policy, iteration):
+    with pytest.raises(SolverError, match=f"iteration {iteration}: lr_policy .* gives no finite learning rate"):
+        learning_rate(solver(f"base_lr: 0.5 lr_policy: {policy}"), iteration)
+
+
 def test_current_step_is_what_caffe_stores():
     assert current_step(solver("lr_policy: 'step' stepsize: 3"), 7) == 2
     assert current_step(solver("lr_policy: 'multistep' stepvalue: 2 stepvalue: 5"), 5) == 2

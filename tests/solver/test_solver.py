@@ -323,6 +323,19 @@ def test_inline_nets(tiny, tmp_path):
     assert (tmp_path / "i_iter_1.caffemodel").exists()
 
 
+def test_a_net_without_parameters_resumes(tmp_path):
+    (tmp_path / "net.prototxt").write_text(
+        'layer { name: "x" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 } } }'
+        'layer { name: "y" type: "Sigmoid" bottom: "x" top: "y" loss_weight: 1 }'
+    )
+    path = tmp_path / "solver.prototxt"
+    path.write_text(f'net: "{tmp_path}/net.prototxt" base_lr: 1 lr_policy: "fixed" snapshot_prefix: "{tmp_path}/s"')
+    solver, resumed = get_solver(path), get_solver(path)
+    assert solver.step(3) == pytest.approx(1.0)
+    resumed.restore(solver.snapshot()[1])
+    assert resumed.iter == 3
+
+
 def test_files_in_the_wrong_place_are_explained(tiny):
     solver = get_solver(tiny)
     model, state = solver.snapshot()
