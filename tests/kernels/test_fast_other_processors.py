@@ -9,7 +9,7 @@ import llvmlite.binding
 import pytest
 
 HERE = Path(__file__).parent
-TESTS = [f"{HERE}/test_fast_{name}.py" for name in ("vector", "product", "layout")]
+TESTS = [f"{HERE}/test_{name}.py" for name in ("fast_vector", "fast_product", "fast_layout", "choice")]
 WINOGRAD = f"{HERE}/test_fast_winograd.py::test_matches_the_plain_kernels"
 
 
