@@ -129,8 +129,11 @@ class Solver:
         stop_at = self.iter + iterations
         while self.iter < stop_at:
             if self._test_due():
+                before = [net.state() for net in self.test_nets]
                 self.test_all()
                 if self._stop:
+                    for net, state in zip(self.test_nets, before):
+                        net.restore_state(state)  # whoever resumes tests again
                     self._take_up_stop()
                     break
             loss = self._iterate()

@@ -203,6 +203,26 @@ def test_a_test_that_is_cut_short_gives_no_score(tiny):
     assert ("note", "test net #0 stopped after batch 1 of 3: no score") in recorder.events
 
 
+@pytest.mark.parametrize("stop_in", [0, 2])
+def test_a_stop_within_a_test_resumes_with_the_same_scores(tiny, stop_in):
+    class Stopper(Recorder):
+        def test_batch(self, index, batch, batches):
+            if solver.iter == 4 and batch == stop_in:
+                solver.request_stop()
+
+    straight = get_solver(tiny)
+    straight.solve()
+    solver = get_solver(tiny, listener=Stopper())
+    solver.solve()
+    assert solver.iter == 4
+    resumed = get_solver(tiny)
+    resumed.restore(tiny.parent / "snap" / "tiny_iter_4.solverstate")
+    resumed.solve()
+    assert resumed.last_tests[0].iteration == 8
+    assert resumed.last_tests[0].outputs == straight.last_tests[0].outputs
+    assert np.array_equal(everything(resumed), everything(straight))
+
+
 def test_a_prefix_that_cannot_be_written_is_told_before_training(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     prefix = f"{tmp_path}/file/new/tiny"
