@@ -312,6 +312,10 @@ class Net:
         weights.update((value.name, weight) for value, weight in self.graph.loss_values())
         return weights
 
+    def value(self, index: int) -> Blob:
+        """Value ``index`` of the graph: one version of a blob, of which ``blobs`` has the last."""
+        return Blob(self._data[index], self._diff[index])
+
     def state(self) -> dict[str, dict[str, int]]:
         """Positions and counters of the layers that have any, by layer name."""
         states = ((node.name, node.layer.state()) for node in self.graph.nodes)

@@ -94,6 +94,7 @@ class Solver:
         self._displayed_at = 0
         self._state_before = self.net.arena.state.copy()
         self._place_before: dict[str, dict[str, int]] = {}
+        self._losses_before: list[float] = []
 
     # -- what a user calls -----------------------------------------------------------------------------------
 
@@ -112,11 +113,13 @@ class Solver:
             self.snapshot()
         if not self.stopped_early:
             if param.display and self.iter % param.display == 0:
+                self._remember()
                 self.net.forward()
                 self._losses.append(self._finite(self.net.loss))
                 self.listener.final_loss(self.iter, self._smoothed())
             if param.test_interval and self.iter % param.test_interval == 0:
                 self.test_all()
+                self._stop = False  # nothing is left that it could stop
         self.listener.finished(self.stopped_early)
 
     def step(self, iterations: int) -> float:
@@ -143,7 +146,7 @@ class Solver:
 
     def test_all(self) -> list[TestResult]:
         """One test pass of every test net; those that a request to stop cut short are left out."""
-        results = (self.test(i) for i in range(len(self.test_nets)))
+        results = (self.test(i) for i in range(len(self.test_nets)) if not self._stop)
         return [result for result in results if result is not None]
 
     def test(self, index: int) -> TestResult | None:
@@ -212,18 +215,15 @@ class Solver:
     def _iterate(self) -> float:
         param = self.param
         shown = bool(param.display) and self.iter % param.display == 0
-        self._place_before = self.net.state()
-        self._state_before[...] = self.net.arena.state
+        self._remember()
         self.net.clear_param_diffs()
         loss = 0.0
-        trace = self._trace if shown and param.debug_info else None
+        net = self._trace if shown and param.debug_info else self.net
         for _ in range(param.iter_size):
-            self.net.forward(trace and trace.forward)
+            net.forward()
             loss += self._finite(self.net.loss)
-            self.net.backward(trace and trace.backward)
+            net.backward()
         loss /= param.iter_size
-        if trace:
-            trace.all_params()
         self._losses.append(loss)
         if shown:
             self._display()
@@ -231,11 +231,15 @@ class Solver:
         if not math.isfinite(norm):
             self._give_up("gradient", self._first_bad_gradient())
         self.rule.apply(self.lr, norm)
-        if trace:
-            trace.update()
         self.listener.stepped(self.iter, loss, self._images() * param.iter_size)
         self.iter += 1
         return loss
+
+    def _remember(self) -> None:
+        """Keep what an iteration changes before its update, in case it turns out not to be finite."""
+        self._place_before = self.net.state()
+        self._state_before[...] = self.net.arena.state
+        self._losses_before = list(self._losses)
 
     def _requested(self) -> bool:
         """Snapshot if one is due or asked for; whether to stop."""
@@ -292,13 +296,14 @@ class Solver:
         return "their sum of squares"
 
     def _give_up(self, what: str, where: str) -> None:
-        """Put BatchNorm's statistics back, write the last finite state, and say where it went wrong."""
+        """Put back what the iteration changed, write the last finite state, and say where it went wrong."""
         self.net.arena.state[...] = self._state_before
+        self._losses = deque(self._losses_before, self.param.average_loss)
+        said = f"iteration {self.iter}: the {what} is not finite, first seen in {where}"
+        if not np.isfinite(self.net.arena.learned).all():
+            raise NonFiniteError(f"{said}; the update before it overflowed, so no state is left to be written")
         model, _ = self._write([("train", self._place_before), *self._places()[1:]])
-        raise NonFiniteError(
-            f"iteration {self.iter}: the {what} is not finite, first seen in {where}; "
-            f"the state before this iteration is in {model}"
-        )
+        raise NonFiniteError(f"{said}; the state before this iteration is in {model}")
 
     # -- snapshots -------------------------------------------------------------------------------------------
 

@@ -223,6 +223,25 @@ def test_a_stop_within_a_test_resumes_with_the_same_scores(tiny, stop_in):
     assert np.array_equal(everything(resumed), everything(straight))
 
 
+def test_a_stop_within_the_last_test_leaves_out_the_other_nets_and_stops_nothing_later(tiny):
+    class Stopper(Recorder):
+        def test_batch(self, index, batch, batches):
+            if solver.iter == 2:
+                solver.request_stop()
+
+    recorder = Stopper()
+    overrides = {"test_iter": "2,2", "test_interval": "2", "max_iter": "2", "test_initialization": "false"}
+    solver = get_solver(tiny, overrides=overrides, listener=recorder)
+    solver.solve()
+    assert [event for event in recorder.events if event[0] in ("testing", "finished")] == [
+        ("testing", 2),
+        ("finished", False),
+    ]
+    recorder.test_batch = Listener().test_batch
+    solver.step(3)
+    assert solver.iter == 5
+
+
 def test_a_prefix_that_cannot_be_written_is_told_before_training(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     prefix = f"{tmp_path}/file/new/tiny"
@@ -280,6 +299,33 @@ def test_a_loss_that_is_not_finite_stops_before_it_spoils_anything(tiny):
     assert np.array_equal(everything(straight), everything(resumed))
 
 
+def test_a_last_loss_that_is_not_finite_leaves_the_last_state(tiny):
+    class Poison(Recorder):
+        def snapshotting(self, model_file, state_file):
+            super().snapshotting(model_file, state_file)
+            solver.net.layers[1].forward = lambda bottoms, tops: tops[0].fill(np.nan)
+
+    recorder = Poison()
+    solver = get_solver(tiny, overrides={"max_iter": "4"}, listener=recorder)
+    with pytest.raises(NonFiniteError, match="iteration 4: the loss is not finite"):
+        solver.solve()
+    assert recorder.events[-2:] == [("snapshot", "tiny_iter_4.caffemodel")] * 2
+    resumed, straight = get_solver(tiny), get_solver(tiny)
+    resumed.restore(tiny.parent / "snap" / "tiny_iter_4.solverstate")
+    straight.step(4)
+    assert np.array_equal(everything(straight), everything(resumed))
+    assert straight.net.state() == resumed.net.state()
+
+
+def test_parameters_that_overflowed_are_not_written(tiny):
+    solver = get_solver(tiny)
+    solver.step(1)
+    solver.net.params["ip"][1].data[0] = np.inf
+    with pytest.raises(NonFiniteError, match="the update before it overflowed, so no state is left to be written"):
+        solver.step(1)
+    assert not (tiny.parent / "snap").exists()
+
+
 def test_a_gradient_that_is_not_finite_stops_too(tiny):
     solver = get_solver(tiny)
     layer = solver.net.layers[1]
@@ -295,6 +341,8 @@ def test_a_gradient_that_is_not_finite_stops_too(tiny):
     ):
         solver.step(1)
     assert np.isfinite(everything(solver)).all()
+    state = read_state(tiny.parent / "snap" / "tiny_iter_0.solverstate")
+    assert list(state.resume.recent_loss) == []
 
 
 @pytest.mark.parametrize(
