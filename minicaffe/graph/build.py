@@ -23,11 +23,12 @@ def build_graph(
 ) -> Graph:
     """The graph of ``net`` in ``phase`` ("TRAIN" or "TEST"); raises GraphError with all problems at once.
 
-    ``dtype`` and ``kernels`` are what every layer is told (see ``layers.base``).
+    ``stages`` come on top of those in the net's own ``state``. ``dtype`` and ``kernels`` are what every layer is
+    told (see ``layers.base``).
     """
     finder = partial(find, folder=net.folder)
     path = _short(net.path)
-    keep = filter_net(net.param, phase, level, stages)
+    keep = filter_net(net.param, phase, level, (*net.param.state.stage, *stages))
     problems: list[str] = []
     drafts = make_layers(
         [net.param.layer[i] for i in keep],

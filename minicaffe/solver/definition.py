@@ -16,12 +16,12 @@ from .rates import check_policy
 
 @dataclass(frozen=True)
 class NetSource:
-    """One net of a solver: its text, the state it runs in, and how the log names where it came from."""
+    """One net of a solver: its text, and the state it runs in."""
 
     file: NetFile
+    phase: str
     level: int
     stages: tuple[str, ...]
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource,
         found = " and ".join(given) if given else "none"
         raise SolverError(f"found {found}; expected one of net, net_param, train_net, train_net_param")
     main = _read(param, given[0], folder, path)
-    train = _in_state(main, "train", param.train_state if param.HasField("train_state") else None)
+    train = _in_state(main, "TRAIN", param.train_state if param.HasField("train_state") else None)
     shared = main if given[0] in ("net", "net_param") else None
     tests = [net_file(inline, path) for inline in param.test_net_param]
     tests += [read_net(find(name, folder)) for name in param.test_net]
@@ -112,7 +112,7 @@ def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource,
         if count < 1:
             raise SolverError(f"test_iter number {i} is {count}; expected at least 1")
     states = list(param.test_state) or [None] * len(tests)
-    return train, tuple(_in_state(net, "test", state) for net, state in zip(tests, states))
+    return train, tuple(_in_state(net, "TEST", state) for net, state in zip(tests, states))
 
 
 def _read(param, field: str, folder: str, path: str) -> NetFile:
@@ -128,11 +128,10 @@ def _read(param, field: str, folder: str, path: str) -> NetFile:
         raise SolverError(f"{field}: {error}; {where}") from None
 
 
-def _in_state(net: NetFile, role: str, state) -> NetSource:
-    """Level and stages: those that the net's own text asks for, then those of the solver."""
-    own = net.param.state
-    level, stages = own.level, list(own.stage)
+def _in_state(net: NetFile, phase: str, state) -> NetSource:
+    """``phase`` and level 0, unless the net's own ``state`` says otherwise, or the solver's, which wins."""
+    merged = caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase))
+    merged.MergeFrom(net.param.state)
     if state is not None:
-        level = state.level if state.HasField("level") else level
-        stages += state.stage
-    return NetSource(net, level, tuple(stage for stage in stages if stage), f"{role} net file: {net.path}")
+        merged.MergeFrom(state)
+    return NetSource(net, caffe_pb2.Phase.Name(merged.phase), merged.level, tuple(merged.stage))

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import TEST, TRAIN
 from ..errors import NonFiniteError, SolverError
 from ..net import Net
 from ..proto import find
@@ -73,12 +72,12 @@ class Solver:
         self.seed = _seed(self.param, seed)
         if self.param.snapshot:
             check_prefix(self.param.snapshot_prefix)
-        self.net = _build(definition.train, TRAIN, self.seed, kernels)
+        self.net = _build(definition.train, self.seed, kernels)
         self.test_nets: list[Net] = []
         try:
             self.rule = make_rule(self.param, self.net.arena)
             for i, source in enumerate(definition.tests):
-                self.test_nets.append(_build(source, TEST, self.seed + 1 + i, kernels, self.net))
+                self.test_nets.append(_build(source, self.seed + 1 + i, kernels, self.net))
             for path in self.param.weights:
                 for one in path.split(","):
                     self.net.copy_from(find(one.strip(), definition.folder))
@@ -339,10 +338,10 @@ def _seed(param, seed: int | None) -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
-def _build(source: NetSource, phase: int, seed: int, kernels: str, share_with: Net | None = None) -> Net:
+def _build(source: NetSource, seed: int, kernels: str, share_with: Net | None = None) -> Net:
     return Net(
         source.file,
-        phase,
+        source.phase,
         level=source.level,
         stages=source.stages,
         seed=seed,

@@ -84,6 +84,12 @@ def test_phase_decides_which_layers_stay():
     assert [node.name for node in graph(text, "TEST").nodes] == ["x", "both"]
 
 
+def test_stages_of_the_nets_own_state_count_too():
+    rules = [relu(name, "x", name).replace("}", f'include {{ stage: "{name}" }} }}') for name in ("a", "b", "c")]
+    text = 'state { stage: "a" }\n' + DATA + "".join(rules)
+    assert [node.name for node in graph(text, stages=["b"]).nodes if node.type == "ReLU"] == ["a", "b"]
+
+
 SCALE = 'layer {{ name: "{0}" type: "Scale" bottom: "{1}" top: "{2}" {3} }}\n'
 
 
