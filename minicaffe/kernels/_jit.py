@@ -68,9 +68,22 @@ def _compile(function, fastmath=_FASTMATH, **options):
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_CACHE)  # read once, here, by this function's cache
     try:
-        return numba.njit(cache=_CACHED, error_model="numpy", fastmath=fastmath, **options)(function)
+        compiled = numba.njit(cache=_CACHED, error_model="numpy", fastmath=fastmath, **options)(function)
     finally:
         numba.config.CACHE_DIR = before
+    if _CACHED:
+        compiled._cache.save_overload = _kept_if_possible(compiled._cache.save_overload)
+    return compiled
+
+
+def _kept_if_possible(save):
+    """``save`` a compiled kernel, unless the disk is full: it runs all the same, and is compiled again next time."""
+
+    def attempt(*args):
+        with contextlib.suppress(OSError):
+            save(*args)
+
+    return attempt
 
 
 def kernel(function):

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import threading
@@ -109,3 +110,21 @@ def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert _jit.cache_folder().parent == tmp_path / "xdg" / "minicaffe"
+
+
+@pytest.mark.skipif(not _jit._CACHED, reason="compiled kernels cannot be kept here")
+def test_a_kernel_that_cannot_be_kept_runs_all_the_same(monkeypatch):
+    def refuse(*_):
+        refused.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    @_jit.kernel
+    def double(start, stop, x):
+        for i in range(start, stop):
+            x[i] *= 2
+
+    refused = []
+    monkeypatch.setattr(double._cache, "_save_overload", refuse)
+    x = np.ones(3)
+    double(0, 3, x)
+    assert x.tolist() == [2, 2, 2] and refused
