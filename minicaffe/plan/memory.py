@@ -53,9 +53,14 @@ def inspect_storage(graph: Graph, gradients: Gradients) -> Storage:
 
 
 def _may_overwrite(graph: Graph, gradients: Gradients, node: Node, data: list[int]) -> bool:
-    """Whether no one reads what lies in the array of the node's first bottom, once the node has run."""
+    """Whether no one reads what lies in the array of the node's first bottom, once the node has run.
+
+    Outputs and losses are read when all nodes have run.
+    """
     array = data[node.bottoms[0]]
     inside = {i for i, used in enumerate(data) if used == array}
+    if inside.intersection(graph.outputs) or inside.intersection(value.id for value, _ in graph.loss_values()):
+        return False
     for other in graph.nodes:
         reads = inside.intersection(other.bottoms)
         if other.index > node.index and reads:

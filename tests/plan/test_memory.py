@@ -54,6 +54,17 @@ def test_batch_norm_scale_relu_chain():
     assert len({diffs["c", version] for version in range(4)}) == 1
 
 
+def test_a_loss_is_not_overwritten():
+    text = INPUTS + layer("Sigmoid", "c", "s").replace("}", "loss_weight: 1 }")
+    arrays, _ = storage(text + layer("Flatten", "s", "f") + layer("ReLU", "f", "f"))
+    assert arrays["s", 0] == arrays["s_sigmoid_c_s_0_split_0", 0] == arrays["f", 0] != arrays["f", 1]
+
+
+def test_a_loss_that_a_layer_changes_in_place_still_counts():
+    arrays, _ = storage(INPUTS + LOSS + layer("ReLU", "loss", "loss"))
+    assert arrays["loss", 0] != arrays["loss", 1]
+
+
 def test_views_share():
     text = INPUTS + layer("Flatten", "c", "f") + layer("ReLU", "f", "a") + layer("ReLU", "f", "b")
     arrays, diffs = storage(text)
