@@ -24,7 +24,7 @@ _TRANSFORM = 8  # one element of a tile, into or out of its transform
 _WEIGHT = 20  # one transformed weight, made and brought back
 _READ = 5  # the same, read by one block
 _CALL = 5e6  # more calls
-_MOST_WORK = 2**25  # elements of work arrays, where images are very wide or weights very many
+_MOST_WORK = 5 * 2**23  # elements of work arrays, where images are very wide or weights very many
 
 
 class Family(NamedTuple):

@@ -80,8 +80,11 @@ def winograd(w: Windows, groups: int, outputs: int) -> Winograd:
     lanes_in, lanes_out = whole_vectors(w.channels), whole_vectors(outputs)
     down, across = ceil_div(w.out_height, OUTPUTS), ceil_div(w.out_width, OUTPUTS)
     lanes = lanes_in + lanes_out
-    wanted = max(ROWS, CACHE // (points * lanes), w.channels * outputs // (2 * lanes))  # as often as weights are read
-    block_images = min(ceil_div(wanted, down * across), ceil_div(w.images, SLOTS))
+    in_cache = max(ROWS, CACHE // (points * lanes))
+    per_read = w.channels * outputs // (2 * lanes)  # tiles that move as much memory as the weights they meet
+    wanted = max(in_cache, per_read)
+    least_blocks = SLOTS if in_cache >= per_read else SLOTS // 2
+    block_images = min(ceil_div(wanted, down * across), ceil_div(w.images, least_blocks))
     strips = ceil_div(down, max(1, wanted // across)) if block_images == 1 else 1
     block_rows = ceil_div(down, strips)
     strips, blocks = ceil_div(down, block_rows), ceil_div(w.images, block_images)
@@ -91,12 +94,13 @@ def winograd(w: Windows, groups: int, outputs: int) -> Winograd:
     cuts = ceil_div(lanes_out, cut_lanes)
     slots = min(SLOTS, blocks * strips * cuts)
     plane_weights = w.channels * lanes_out + LANES
+    partials = min(slots, blocks, max(2, PARTIALS // (groups * points * plane_weights)))
+    partials = 1 << (partials.bit_length() - 1)  # an even number keeps two threads equally busy
     return Winograd(
         w.images, groups, w.channels, outputs, w.height, w.width, w.out_height, w.out_width, taps, w.pad_h, w.pad_w,
         points, lanes_in, lanes_out, down, across, block_images, block_rows, blocks, strips,
         tiles * lanes_in + LANES, tiles * lanes_out + LANES, plane_weights, outputs * lanes_in + LANES, cut_lanes, cuts,
-        slots,
-        min(slots, blocks, max(2, PARTIALS // (groups * points * plane_weights))),
+        slots, partials,
     )  # fmt: skip
 
 
