@@ -28,7 +28,9 @@ def run(options: dict[str, Any]) -> int:
     model, batches = options["model"], options["iterations"]
     with (
         contextlib.closing(screen),
-        Net(model, options["phase"], level=options["level"], stages=options["stage"]) as net,
+        Net(
+            model, options["phase"], level=options["level"], stages=options["stage"], kernels=options["kernels"]
+        ) as net,
     ):
         log.info("caffe.cpp:275", "Use CPU.")
         load_weights(net, options["weights"], log)
@@ -93,6 +95,7 @@ COMMAND = Command(
         Flag("level", "N", "the level that the net's include and exclude rules meet", whole(), 0),
         Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ()),
         Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1)),
+        Flag("kernels", "KIND", "auto, or direct: plain sums only", one_of("auto", "direct"), "auto"),
         Flag("json", "", "print one JSON object per batch and one for the whole on stdout"),
         Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
     ),

@@ -30,7 +30,18 @@ def run(options: dict[str, Any]) -> int:
     log, results = Log(screen.line), Results(options["json"])
     report = TrainReport(log, screen, results)
     with contextlib.closing(screen):
-        solver = get_solver(options["solver"], overrides=options["set"], seed=options["seed"], listener=report)
+        solver = get_solver(
+            options["solver"],
+            overrides={
+                **options["set"],
+                **({"weights": ""} if options["weights"] else {}),
+            },  # the flag's take their place
+            seed=options["seed"],
+            listener=report,
+            kernels=options["kernels"],
+            level=options["level"],
+            stages=options["stage"],
+        )
         with contextlib.closing(solver):
             results.on_closed = solver.request_stop
             _prepare(solver, options, log)
@@ -117,6 +128,15 @@ COMMAND = Command(
         Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1)),
         Flag("sigint_effect", "EFFECT", "what Ctrl-C does: stop, snapshot or none", one_of(*EFFECTS), "stop"),
         Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
+        Flag("level", "N", "the level that the training net's include and exclude rules meet", whole()),
+        Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ()),
+        Flag(
+            "kernels",
+            "KIND",
+            "auto, or direct: plain sums only, for strict gradients",
+            one_of("auto", "direct"),
+            "auto",
+        ),
         Flag("json", "", "print one JSON object per display and per test on stdout"),
         Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import ProtoError, SolverError, did_you_mean, plural
@@ -35,12 +35,21 @@ class Definition:
     notes: tuple[str, ...]
 
 
-def read_definition(path: str, overrides: Mapping[str, str] | None = None) -> Definition:
-    """Read and check a solver file; ``overrides`` replace its scalar fields (``{"max_iter": "500"}``)."""
+def read_definition(
+    path: str, overrides: Mapping[str, str] | None = None, level: int | None = None, stages: Iterable[str] = ()
+) -> Definition:
+    """Read and check a solver file.
+
+    ``overrides`` replace its scalar fields (``{"max_iter": "500"}``); ``level`` and ``stages`` go to its train_state.
+    """
     source = read_solver_file(path)
     param, folder = source.param, source.folder
     for key, text in (overrides or {}).items():
         _override(param, key, text)
+    if level is not None:
+        param.train_state.level = level
+    if stages:
+        param.train_state.stage.extend(stages)
     notes = list(source.notes)
     if param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
         notes.append(f"{path}: solver_mode is GPU; this program runs on the CPU")

@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -45,13 +45,16 @@ def get_solver(
     seed: int | None = None,
     listener: Listener | None = None,
     kernels: str = "auto",
+    level: int | None = None,
+    stages: Iterable[str] = (),
 ) -> Solver:
     """The solver that a solver prototxt describes, its nets built and ready.
 
     ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
-    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" (see Net).
+    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" (see Net);
+    ``level`` and ``stages`` are added to the training net's state, as Caffe's flags are.
     """
-    return Solver(read_definition(os.fspath(file), overrides), seed, listener, kernels)
+    return Solver(read_definition(os.fspath(file), overrides, level, stages), seed, listener, kernels)
 
 
 class Solver:

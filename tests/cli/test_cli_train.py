@@ -15,6 +15,7 @@ import pytest
 
 from minicaffe.cli import main
 
+SIDE = 'layer { name: "side" type: "ReLU" bottom: "data" top: "side" include { stage: "more" min_level: 2 } }\n'
 UNTESTED = ("test_interval=1000000000", "test_initialization=false")
 
 
@@ -428,3 +429,23 @@ def test_a_reader_of_json_that_goes_away_stops_the_training_with_a_snapshot(proj
     assert process.wait(timeout=60) == 141
     assert "Optimization stopped early." in err and "Traceback" not in err
     assert any(name.endswith(".solverstate") for name in project.files())
+
+
+def test_the_flags_weights_take_the_place_of_the_files(project, capsys):
+    assert main(["train", "solver.prototxt", "--set", "max_iter=2", *UNTESTED]) == 0
+    project.solver("random_seed: 3", 'random_seed: 3 weights: "nowhere.caffemodel"')
+    capsys.readouterr()
+    words = ["train", "solver.prototxt", "--set", "max_iter=1", *UNTESTED]
+    assert main(words) == 2
+    assert "nowhere.caffemodel" in capsys.readouterr().err
+    assert main([*words, "--weights", "snap/tiny_iter_2.caffemodel"]) == 0
+    assert "Finetuning from snap/tiny_iter_2.caffemodel" in capsys.readouterr().err
+
+
+def test_level_and_stage_choose_layers_of_the_training_net(project, capsys):
+    words = ["train", "solver.prototxt", "--set", "max_iter=1", "debug_info=true", *UNTESTED]
+    project.net(old='layer { name: "relu"', new=SIDE + 'layer { name: "relu"')
+    assert main(words) == 0
+    assert "Layer side" not in capsys.readouterr().err
+    assert main([*words, "--level", "2", "--stage", "more,other", "--kernels", "direct"]) == 0
+    assert "[Forward] Layer side, top blob side data" in capsys.readouterr().err
