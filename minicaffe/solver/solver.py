@@ -133,14 +133,8 @@ class Solver:
         loss = math.nan
         stop_at = self.iter + iterations
         while self.iter < stop_at:
-            if self._test_due():
-                before = [net.state() for net in self.test_nets]
-                self.test_all()
-                if self._stop:
-                    for net, state in zip(self.test_nets, before):
-                        net.restore_state(state)  # whoever resumes tests again
-                    self._take_up_stop()
-                    break
+            if self._test_due() and self._stopped_in_tests():
+                break
             loss = self._iterate()
             if self._requested():
                 break
@@ -262,6 +256,18 @@ class Solver:
         param = self.param
         due = bool(param.test_interval) and self.iter % param.test_interval == 0
         return due and bool(self.test_nets) and (self.iter > 0 or param.test_initialization)
+
+    def _stopped_in_tests(self) -> bool:
+        """Test; whether a stop was asked for. Then all is as it was before, for whoever resumes tests again."""
+        places, statistics = [net.state() for net in self.test_nets], self.net.arena.state.copy()
+        self.test_all()
+        if not self._stop:
+            return False
+        for net, place in zip(self.test_nets, places):
+            net.restore_state(place)
+        self.net.arena.state[...] = statistics  # a test net with use_global_stats: false adds to them
+        self._take_up_stop()
+        return True
 
     def _display(self) -> None:
         now = time.perf_counter()

@@ -203,8 +203,11 @@ def test_a_test_that_is_cut_short_gives_no_score(tiny):
     assert ("note", "test net #0 stopped after batch 1 of 3: no score") in recorder.events
 
 
-@pytest.mark.parametrize("stop_in", [0, 2])
-def test_a_stop_within_a_test_resumes_with_the_same_scores(tiny, stop_in):
+@pytest.mark.parametrize("stop_in, options", [(0, ""), (2, ""), (1, "batch_norm_param { use_global_stats: false }")])
+def test_a_stop_within_a_test_resumes_with_the_same_scores(tiny, tmp_path, stop_in, options):
+    net = tmp_path / "net.prototxt"
+    net.write_text(net.read_text().replace('type: "BatchNorm"', f'type: "BatchNorm" {options}'))
+
     class Stopper(Recorder):
         def test_batch(self, index, batch, batches):
             if solver.iter == 4 and batch == stop_in:
