@@ -37,14 +37,14 @@ class Twin(torch.nn.Module):
 
     def optimizer(self, solver, rate: float) -> torch.optim.Optimizer:
         """SGD with the solver's momentum and decay, and each parameter's own multipliers."""
-        facts = {_label(fact.id): fact for fact in self.graph.params}
+        groups = {}
+        for fact in self.graph.params:
+            if fact.learned:
+                alike = groups.setdefault((fact.lr_mult, fact.decay_mult), [])
+                alike.append(self._parameters[_label(fact.id)])
         groups = [
-            {
-                "params": [tensor],
-                "lr": rate * facts[label].lr_mult,
-                "weight_decay": solver.weight_decay * facts[label].decay_mult,
-            }
-            for label, tensor in self.named_parameters()
+            {"params": tensors, "lr": rate * lr_mult, "weight_decay": solver.weight_decay * decay_mult}
+            for (lr_mult, decay_mult), tensors in groups.items()
         ]
         return torch.optim.SGD(groups, lr=rate, momentum=solver.momentum, fused=True)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minicaffe.net import Net
-from minicaffe.proto import parse_net, read_net
+from minicaffe.proto import parse_net, read_net, read_solver
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,3 +70,18 @@ def test_the_net_in_pytorch_computes_the_same(name, tmp_path):
         ours = net.forward()["prob"]
     assert ours.max() > 2 / 1000  # not the same for every class
     np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-6)
+
+
+def test_iterations_in_pytorch_have_the_same_losses():
+    pytest.importorskip("torch")
+    from bench_train import MODELS, Ours, in_memory, torch_steps
+
+    solver = read_solver(str(MODELS / "lenet" / "solver.prototxt"))
+    text, spread = in_memory(MODELS / "lenet" / "train_test.prototxt", (1, 28, 28))
+    ours = Ours(text, solver)
+    ours.set_inputs(spread)
+    steps = torch_steps(ours, solver, threads=1, compile_too=False)
+    assert set(steps) == {"torch eager", "torch channels_last"}
+    losses = [ours.step() for _ in range(3)]
+    for step in steps.values():
+        assert [step() for _ in range(3)] == pytest.approx(losses, rel=1e-5)
