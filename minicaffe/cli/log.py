@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 __all__ = ["Log", "build_lines", "display_lines", "number", "output_lines", "prefix", "score_lines", "snapshot_lines"]
@@ -87,8 +87,11 @@ def _with_loss(name: str, value: float, loss_weight: float) -> str:
     return text
 
 
-def build_lines(param, text: str) -> list[Line]:
-    """What Caffe says while it builds a solver; ``param`` is a SolverParameter and ``text`` its text form."""
+def build_lines(param, text: str, train: Sequence[Line] = (), tests: Sequence[Sequence[Line]] = ()) -> list[Line]:
+    """What Caffe says while it builds a solver; ``param`` is a SolverParameter and ``text`` its text form.
+
+    ``train`` and ``tests`` are the lines about the building of each net (see ``netlog``).
+    """
     weights = [path for several in param.weights for path in several.split(",")]
     lines = [
         ("caffe.cpp:197", "Use CPU."),
@@ -98,9 +101,10 @@ def build_lines(param, text: str) -> list[Line]:
     for field, (place, words) in _TRAIN_NET_PLACES.items():
         if param.HasField(field):
             source = getattr(param, field) if words.endswith(": ") else ""
-            lines += [(place, f"Creating training net {words}{source}"), *loads]
+            lines += [(place, f"Creating training net {words}{source}"), *train, *loads]
     for i, origin in enumerate(_test_origins(param)):
-        lines += [("solver.cpp:190", f"Creating test net (#{i}) specified by {origin}"), *loads]
+        built = tests[i] if i < len(tests) else ()
+        lines += [("solver.cpp:190", f"Creating test net (#{i}) specified by {origin}"), *built, *loads]
     return [*lines, ("solver.cpp:57", "Solver scaffolding done.")]
 
 

@@ -10,6 +10,7 @@ from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number, score_lines
+from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
 
@@ -33,6 +34,7 @@ def run(options: dict[str, Any]) -> int:
         ) as net,
     ):
         log.info("caffe.cpp:275", "Use CPU.")
+        log.infos(net_lines(net))
         load_weights(net, options["weights"], log)
         for note in net.notes:
             log.note(note)

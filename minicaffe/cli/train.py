@@ -11,6 +11,7 @@ from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
+from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
 from .signals import EFFECTS, handled
@@ -64,7 +65,8 @@ def _prepare(solver, options: dict[str, Any], log: Log) -> None:
     shown.CopyFrom(solver.param)
     if options["weights"]:
         shown.weights[:] = [",".join(options["weights"])]
-    log.infos(build_lines(shown, format_text(shown)))
+    tests = [net_lines(net) for net in solver.test_nets]
+    log.infos(build_lines(shown, format_text(shown), net_lines(solver.net), tests))
     load_weights(solver.net, options["weights"], log)
     for note in solver.notes:
         (log.note if note in solver.net.notes else log.warning)(note)
