@@ -4,8 +4,7 @@
 usage: python scripts/bench_infer.py [MODEL ...] [--batch 1 8] [--rounds 15] [--threads N]
 
 Weights are random; BatchNorm's statistics are those of one batch of noise, so that activations keep their size.
-Every contestant gets the same weights and images, runs once untimed at each of its turns, and must give the
-same output. Medians and ratios are printed.
+Every contestant gets the same weights and images and must give the same output. Medians and ratios are printed.
 """
 
 import argparse
@@ -122,7 +121,7 @@ def compare(name: str, batch: int, weights: Path, rounds: int, threads: int) -> 
         runs = {"minicaffe": lambda: net.forward()[output]}
         runs.update(torch_runs(net, images, weights.with_suffix(".onnx"), threads))
         runs.update(opencv_runs(text, weights, images, threads))
-        medians, results = measure(runs, rounds, settle=1)
+        medians, results = measure(runs, rounds)
     mine, ours = medians.pop("minicaffe"), results["minicaffe"]
     print(f"{name:14} {batch:5} {result_line(mine, medians)}", flush=True)
     for other, result in results.items():

@@ -3,9 +3,9 @@
 
 usage: python scripts/bench_train.py [MODEL ...] [--rounds 15] [--threads N] [--compile]
 
-Data layers are replaced by inputs in memory, so that only the net and the update are timed. Each round runs
-every contestant once; the first rounds are thrown away; medians and ratios are printed. The loss of the first
-iteration is compared, so that equal work is timed.
+Data layers are replaced by inputs in memory, so that only the net and the update are timed. In each round
+every contestant has its turn; the first rounds are thrown away; medians and ratios are printed. The loss of the
+first iteration is compared, so that equal work is timed.
 """
 
 import argparse
@@ -98,23 +98,19 @@ def torch_steps(ours, solver, threads, compile_too):
     return steps
 
 
-def measure(steps, rounds, settle=0):
+def measure(steps, rounds):
     """Medians in milliseconds and first results, the contestants taking turns.
 
-    ``settle``: how often each runs untimed at the start of its turn, while threads of the one before still spin.
+    At each turn a contestant runs once untimed, because threads of the one before may still spin, and once timed.
     """
     times, results = {name: [] for name in steps}, {}
     for index in range(WARM_UP + rounds):
         for name, step in steps.items():
-            for _ in range(settle):
-                step()
+            results.setdefault(name, np.copy(step()))
             began = time.perf_counter()
-            result = step()
-            times[name].append(1e3 * (time.perf_counter() - began))
-            if name not in results:
-                results[name] = np.copy(result)
-        if index + 1 == WARM_UP:
-            times = {name: [] for name in steps}
+            step()
+            if index >= WARM_UP:
+                times[name].append(1e3 * (time.perf_counter() - began))
     return {name: statistics.median(found) for name, found in times.items()}, results
 
 
