@@ -56,42 +56,72 @@ def _larger(value, best):
 
 
 @kernel
-def _column_maxima(w, plane, top, bottom, x, best, row_of):
-    """best[j], row_of[j] = the largest of rows [top, bottom) in column j, and its first row."""
-    n, at = np.uint64(w.width), np.uint64((plane * w.height + top) * w.width)
+def _column_maxima(w, plane, top, bottom, x, best, index_of):
+    """best[j], index_of[j] = the largest of rows [top, bottom) in column j, and where in the plane it first is."""
+    n, at, first = np.uint64(w.width), np.uint64((plane * w.height + top) * w.width), np.int32(top * w.width)
     for j in range(n):
         best[j] = x[at + j]
-        row_of[j] = np.int32(top)
+        index_of[j] = first + np.int32(j)
     for row in range(top + 1, bottom):
-        at = np.uint64((plane * w.height + row) * w.width)
+        at, first = np.uint64((plane * w.height + row) * w.width), np.int32(row * w.width)
         for j in range(n):
-            value, known, known_row = x[at + j], best[j], row_of[j]
+            value, known, known_index = x[at + j], best[j], index_of[j]
             taken = _larger(value, known)
             best[j] = value if taken else known
-            row_of[j] = np.int32(row) if taken else known_row
+            index_of[j] = first + np.int32(j) if taken else known_index
+
+
+@inline
+def _row_maximum(left, right, best, index_of):
+    """The largest of columns [left, right) and its index; among equals the one that comes first in the plane."""
+    largest, index = best[np.uint64(left)], index_of[np.uint64(left)]
+    for k in range(left + 1, right):
+        value, value_index = best[np.uint64(k)], index_of[np.uint64(k)]
+        taken = _larger(value, largest) | ((value == largest) & (value_index < index))
+        largest = value if taken else largest
+        index = value_index if taken else index
+    return largest, index
+
+
+@inline
+def _row_maxima(count, kernel, stride, left, best, index_of, to, y, mask):
+    """``count`` windows that lie wholly inside the row, the first from column ``left``: in vectors over the windows."""
+    n, step, at = np.uint64(count), np.uint64(stride), np.uint64(left)
+    for j in range(n):
+        y[to + j] = best[at + j * step]
+        mask[to + j] = index_of[at + j * step]
+    for k in range(1, kernel):
+        at = np.uint64(left + k)
+        for j in range(n):
+            value, value_index = best[at + j * step], index_of[at + j * step]
+            known, known_index = y[to + j], mask[to + j]
+            taken = _larger(value, known) | ((value == known) & (value_index < known_index))
+            y[to + j] = value if taken else known
+            mask[to + j] = value_index if taken else known_index
 
 
 @kernel
 def max_forward(start, stop, w, x, row, row_of, y, mask):
     """y = each window's largest; mask (int32) = its index in the plane, the first among equals."""
+    begin = min(w.out_width, -(-w.pad_w // w.stride_w))  # windows before it reach over the left edge
+    end = max(begin, min(w.out_width, (w.width + w.pad_w - w.kernel_w) // w.stride_w + 1))
     for chunk in range(start, stop):
-        best_of, top_of = row[chunk], row_of[chunk]
+        best, index_of = row[chunk], row_of[chunk]
         for plane in range(w.planes * chunk // CHUNKS, w.planes * (chunk + 1) // CHUNKS):
             for i in range(w.out_height):
                 top, bottom = _inside(i, w.stride_h, w.pad_h, w.kernel_h, w.height)
-                _column_maxima(w, plane, top, bottom, x, best_of, top_of)
-                for j in range(w.out_width):
-                    to = np.uint64((plane * w.out_height + i) * w.out_width + j)
+                _column_maxima(w, plane, top, bottom, x, best, index_of)
+                to = (plane * w.out_height + i) * w.out_width
+                first = begin * w.stride_w - w.pad_w
+                inner, at = end - begin, np.uint64(to + begin)
+                if w.stride_w == 2:  # known when compiled, so that vectors are loaded whole
+                    _row_maxima(inner, w.kernel_w, 2, first, best, index_of, at, y, mask)
+                else:
+                    _row_maxima(inner, w.kernel_w, w.stride_w, first, best, index_of, at, y, mask)
+                for j in range(w.out_width - (end - begin)):
+                    j = j if j < begin else j + end - begin
                     left, right = _inside(j, w.stride_w, w.pad_w, w.kernel_w, w.width)
-                    best, first, column = best_of[np.uint64(left)], top_of[np.uint64(left)], left
-                    for k in range(left + 1, right):
-                        value, value_row = best_of[np.uint64(k)], top_of[np.uint64(k)]
-                        taken = _larger(value, best) | ((value == best) & (value_row < first))
-                        best = value if taken else best
-                        first = value_row if taken else first
-                        column = k if taken else column
-                    y[to] = best
-                    mask[to] = np.int32(first * w.width + column)
+                    y[to + j], mask[to + j] = _row_maximum(left, right, best, index_of)
 
 
 @kernel
