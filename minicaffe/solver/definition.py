@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from google.protobuf.descriptor import FieldDescriptor
+
 from ..errors import ProtoError, SolverError, did_you_mean, plural
 from ..proto import NetFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
 from ..proto.schema import is_repeated
@@ -65,7 +67,7 @@ def _override(param, key: str, text: str) -> None:
     fields = {name: field for name, field in param.DESCRIPTOR.fields_by_name.items() if field.message_type is None}
     if key not in fields:
         raise SolverError(f'--set: a solver has no field "{key}"{did_you_mean(key, fields)}')
-    is_text = fields[key].cpp_type == fields[key].CPPTYPE_STRING
+    is_text = fields[key].cpp_type == FieldDescriptor.CPPTYPE_STRING
     values = [text] if not is_repeated(fields[key]) else text.split(",") if text else []
     written = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False) if is_text else value}" for value in values)
     param.ClearField(key)
