@@ -202,11 +202,10 @@ class Net:
                 )
             )
         self.reseed(self.seed)
-        public = self.graph.public()
+        public, array = self.graph.public(), self.plan.storage.data
+        pairs = [(i, public[self.graph.values[i].name].id) for i in self.graph.inputs]
         self._overwritten_inputs = [
-            (self._data[i], self.blobs[self.graph.values[i].name].data)
-            for i in self.graph.inputs
-            if self._data[i] is not self._data[public[self.graph.values[i].name].id]
+            (self._data[first], self._data[last]) for first, last in pairs if array[first] != array[last]
         ]
         self._losses = [(self._data[value.id], weight) for value, weight in self.graph.loss_values()]
         place = self.plan.storage.diff
@@ -221,8 +220,7 @@ class Net:
     def forward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
         """Run every layer; return the net's outputs by name. ``after`` is called with each node that has run."""
         for first, last in self._overwritten_inputs:
-            if not np.shares_memory(first, last):
-                first[...] = last
+            first[...] = last
         for index in self.plan.forward:
             node = self.graph.nodes[index]
             bottoms, tops, _, _ = self._calls[index]

@@ -58,7 +58,10 @@ def get_solver(
 
 
 class Solver:
-    """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done."""
+    """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done.
+
+    ``last_tests`` holds the last whole test pass of each test net, by its number.
+    """
 
     def __init__(
         self,
@@ -88,6 +91,7 @@ class Solver:
             self.close()
             raise
         self.notes = definition.notes + self.net.notes
+        self._images = _batch_size(self.net)
         self._trace = DebugTrace(self.net, lambda source, text: self.listener.debug(source, text))
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._resumed_losses = False
@@ -227,7 +231,7 @@ class Solver:
         if not math.isfinite(norm):
             self._give_up("gradient", self._first_bad_gradient())
         self.rule.apply(self.lr, norm)
-        self.listener.stepped(self.iter, loss, self._images() * param.iter_size)
+        self.listener.stepped(self.iter, loss, self._images * param.iter_size)
         self.iter += 1
         return loss
 
@@ -282,10 +286,6 @@ class Solver:
 
     def _smoothed(self) -> float:
         return sum(self._losses) / len(self._losses)
-
-    def _images(self) -> int:
-        values = [value for value in self.net.graph.values if not self.net.graph.nodes[value.producer].bottoms]
-        return values[0].shape[0] if values and values[0].shape else 1
 
     # -- what is not finite ----------------------------------------------------------------------------------
 
@@ -357,6 +357,12 @@ def _build(source: NetSource, seed: int, kernels: str, share_with: Net | None = 
         kernels=kernels,
         share_with=share_with,
     )
+
+
+def _batch_size(net: Net) -> int:
+    """The first dimension of the first blob that comes from outside; 1 where there is none."""
+    sources = [value for value in net.graph.values if not net.graph.nodes[value.producer].bottoms]
+    return sources[0].shape[0] if sources and sources[0].shape else 1
 
 
 def _outputs(net: Net, arrays) -> tuple[Output, ...]:
