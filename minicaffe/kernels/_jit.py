@@ -26,6 +26,7 @@ from pathlib import Path
 import numba
 import numba.extending
 import numpy as np
+from numba.core.ccallback import CFunc
 
 ELEMENTS = 4096
 """Grain of elementwise kernels: cuts fall on multiples of it, so vector bodies and tails never move."""
@@ -64,16 +65,34 @@ def _cache_usable() -> bool:
 _CACHED = _cache_usable()
 
 
-def _compile(function, fastmath=_FASTMATH, **options):
+@contextlib.contextmanager
+def _cache_here():
+    """What is compiled inside keeps its cache in ``_CACHE``."""
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_CACHE)  # read once, here, by this function's cache
+    numba.config.CACHE_DIR = str(_CACHE)
     try:
-        compiled = numba.njit(cache=_CACHED, error_model="numpy", fastmath=fastmath, **options)(function)
+        yield
     finally:
         numba.config.CACHE_DIR = before
+
+
+def _compile(function, fastmath=_FASTMATH, **options):
+    with _cache_here():
+        compiled = numba.njit(cache=_CACHED, error_model="numpy", fastmath=fastmath, **options)(function)
     if _CACHED:
         compiled._cache.save_overload = _kept_if_possible(compiled._cache.save_overload)
     return compiled
+
+
+def compile_row_kernel(function, signature):
+    """Compile ``function`` to be called by its address (see ``fast.rows``), or load it from the cache."""
+    compiler = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy", "fastmath": _FASTMATH, "boundscheck": False})
+    with _cache_here():
+        if _CACHED:
+            compiler.enable_caching()
+            compiler._cache.save_overload = _kept_if_possible(compiler._cache.save_overload)
+        compiler.compile()
+    return compiler
 
 
 def _kept_if_possible(save):

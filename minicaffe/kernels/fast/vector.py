@@ -7,11 +7,13 @@ float32; places in them are element offsets, never checked and of any alignment.
 How many lanes and rows of accumulators suit a processor is decided here, from its features.
 """
 
+import operator
+
 import llvmlite.binding
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import intrinsic, models, overload, register_model
 
 
 def _features() -> set[str]:
@@ -64,7 +66,9 @@ def constant(value: float):
 
 
 def elements(context, builder, kind, array):
-    """The address of an array's first element."""
+    """The address of an array's first element, or of what a pointer points to."""
+    if isinstance(kind, types.CPointer):
+        return array
     return context.make_array(kind)(context, builder, array).data
 
 
@@ -169,3 +173,72 @@ def transpose(typing, source, at, row, target, to):
 
     n = types.intp
     return types.void(source, n, n, target, n), generate
+
+
+# -- arithmetic ----------------------------------------------------------------------------------------------
+
+
+def _operation(make, operands: int):
+    """An intrinsic on ``operands`` vectors; ``make(builder, *values)`` emits it."""
+    if operands == 1:
+
+        @intrinsic
+        def apply(typing, a):
+            return vector(vector), lambda context, builder, signature, args: make(builder, *args)
+
+    elif operands == 2:
+
+        @intrinsic
+        def apply(typing, a, b):
+            return vector(vector, vector), lambda context, builder, signature, args: make(builder, *args)
+
+    else:
+
+        @intrinsic
+        def apply(typing, a, b, c):
+            return vector(vector, vector, vector), lambda context, builder, signature, args: make(builder, *args)
+
+    return apply
+
+
+def _library(name: str, operands: int):
+    """A call of LLVM's function ``name`` for vectors."""
+
+    def make(builder, *values):
+        kind = ir.FunctionType(VECTOR, [VECTOR] * operands)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32"), values)
+
+    return make
+
+
+def _choose(comparison: str):
+    return lambda builder, a, b: builder.select(builder.fcmp_ordered(comparison, a, b), a, b)
+
+
+subtract = _operation(lambda builder, a, b: builder.fsub(a, b), 2)
+times = _operation(lambda builder, a, b: builder.fmul(a, b), 2)
+divide = _operation(lambda builder, a, b: builder.fdiv(a, b), 2)
+fused = _operation(multiply_add, 3)
+larger = _operation(_choose(">"), 2)
+smaller = _operation(_choose("<"), 2)
+root = _operation(_library("sqrt", 1), 1)
+where_positive = _operation(
+    lambda builder, x, a, b: builder.select(builder.fcmp_ordered(">", x, constant(0)), a, b), 3
+)
+where_equal = _operation(lambda builder, x, y, a: builder.select(builder.fcmp_ordered("==", x, y), a, constant(0)), 3)
+
+
+def _operator(python_operator, intrinsic_function):
+    @overload(python_operator)
+    def choose(a, b):
+        if a is vector and b is vector:
+            return lambda a, b: intrinsic_function(a, b)
+
+
+for _python, _function in (
+    (operator.add, add),
+    (operator.sub, subtract),
+    (operator.mul, times),
+    (operator.truediv, divide),
+):
+    _operator(_python, _function)

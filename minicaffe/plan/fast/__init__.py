@@ -1,0 +1,1 @@
+"""The fast plan: a graph becomes a program of rows, see ``builder``."""
