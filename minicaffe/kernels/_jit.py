@@ -264,3 +264,30 @@ def run(function, units: int, *args, grain: int = 1) -> None:
             raise
     finally:
         _busy.release()
+
+
+def together(function, workers: int, abort, *args) -> None:
+    """Call ``function(worker, workers, *args)`` on ``workers`` threads at once, which may wait for one another.
+
+    Where another thread is inside ``run``, and with one worker, the calling thread runs it alone. ``abort`` is called
+    when not all of them can begin, and must end those that wait.
+    """
+    if workers <= 1 or not _busy.acquire(blocking=False):
+        function(0, 1, *args)
+        return
+    try:
+        while len(_workers) < workers - 1:
+            _workers.append(_Worker())
+        helpers = _workers[: workers - 1]
+        try:
+            for number, worker in enumerate(helpers, start=1):
+                worker.start(function, (number, workers, *args))
+            function(0, workers, *args)
+            for worker in helpers:
+                worker.wait()
+        except BaseException:
+            abort()
+            _dismiss_workers()
+            raise
+    finally:
+        _busy.release()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...graph import Graph, Node
+from ...kernels.fast.copy_rows import Copy, copy
 from ...kernels.fast.rows import Operand, RowKernel
 from ...kernels.fast.winograd import whole_vectors
 from ...layers.base import count
@@ -138,6 +139,8 @@ class Builder:
     gradients: Gradients
     images: int
     fixed: frozenset[int]  # values that the net keeps as arrays of their own, in planes
+    root: Sequence[int] = ()  # by value: the one whose array it uses
+    diff_root: Sequence[int] = ()
     prepare: list[Step] = field(default_factory=list)
     forward: list[Step | PlainStep] = field(default_factory=list)
     backward: list[Step | PlainStep] = field(default_factory=list)
@@ -149,6 +152,7 @@ class Builder:
         self.group = -(-self.images // GROUPS)  # images of one partial sum
         self._data: dict[int, dict[str, Buffer]] = {}
         self._diff: dict[int, dict[str, Buffer]] = {}
+        self._outsides: dict[tuple[str, int], Buffer] = {}
         self._now = self.forward
         self._nodes: tuple[int, ...] = ()
 
@@ -180,15 +184,20 @@ class Builder:
 
     def param(self, node: Node, index: int) -> Buffer:
         """Parameter ``index`` of a layer, in Caffe's layout, followed by zeros up to a multiple of 16 elements."""
-        fact = self.graph.params[node.params[index]]
-        return Buffer(f"{node.name}.{fact.label}", "outside", count(fact.shape), ("param", fact.id))
+        return self._param("param", node.params[index])
 
     def param_diff(self, node: Node, index: int) -> Buffer | None:
         """Its gradient, to be added to; None where it is not wanted."""
-        fact = self.graph.params[node.params[index]]
-        if not self.gradients.params[fact.id]:
-            return None
-        return Buffer(f"{node.name}.{fact.label}.diff", "outside", count(fact.shape), ("param_diff", fact.id))
+        wanted = self.gradients.params[node.params[index]]
+        return self._param("param_diff", node.params[index]) if wanted else None
+
+    def _param(self, what: str, index: int) -> Buffer:
+        owner = self.graph.params[self.graph.params[index].owner]
+        source = (what, owner.id)
+        if source not in self._outsides:
+            label = f"{self.graph.nodes[owner.node].name}.{owner.label}"
+            self._outsides[source] = Buffer(label, "outside", count(owner.shape), source)
+        return self._outsides[source]
 
     # -- steps -----------------------------------------------------------------------------------------------
 
@@ -279,10 +288,44 @@ class Builder:
         """``value`` is ``other`` itself, under the same shape."""
         self._data[value] = self._data[other]
 
+    def alias_diff(self, value: int, other: int) -> None:
+        """The gradient of ``value`` is that of ``other``, number by number."""
+        self._diff[value] = self._diff[other]
+
+    def settle(self, value: int) -> None:
+        """Bring a value that the net keeps into its array."""
+        self._settle(self._data, value, self.root)
+
+    def settle_diff(self, value: int) -> None:
+        """Bring a gradient that the net keeps into its array."""
+        self._settle(self._diff, value, self.diff_root)
+
     def finish_outputs(self) -> None:
-        """Bring the values that the net keeps into their arrays."""
+        """Bring all values that the net keeps into their arrays."""
         for value in sorted(self.fixed & self._data.keys()):
-            self.planes(value)
+            self.settle(value)
+
+    def finish_diffs(self) -> None:
+        """Bring the gradients of the net's inputs into their arrays."""
+        for value in self.graph.inputs:
+            if value in self._diff:
+                self.settle_diff(value)
+
+    def _settle(self, table, value: int, root: Sequence[int]) -> None:
+        what = "data" if table is self._data else "diff"
+        there = self._converted(table, value, "planes")
+        own = self._outside(what, root[value])
+        if there is not own:
+            values = Copy(there, own, count(self.graph.values[value].shape, 1))
+            self.step(copy, values)
+            table[value] = {**table[value], "planes": own}
+
+    def _outside(self, what: str, value: int) -> Buffer:
+        source = (what, value)
+        if source not in self._outsides:
+            fact = self.graph.values[value]
+            self._outsides[source] = Buffer(f"{fact.name}.{what}", "outside", count(fact.shape, 1), source)
+        return self._outsides[source]
 
     def _new(self, table, value: int, layout: str) -> Buffer:
         what = "data" if table is self._data else "diff"
@@ -291,7 +334,7 @@ class Builder:
         if layout == "lanes":
             made = Buffer(label, "images", image.pixels * image.lanes)
         elif value in self.fixed:
-            made = Buffer(label, "outside", count(fact.shape, 1), (what, value))
+            made = self._outside(what, (self.root if what == "data" else self.diff_root)[value])
         else:
             made = Buffer(label, "images", count(fact.shape, 1))
         table[value] = {layout: made}

@@ -1,0 +1,156 @@
+"""From a graph to a program of rows: fusion, lowering, regions, memory."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections import Counter
+from dataclasses import dataclass
+
+from ...graph import Graph, Node
+from ..gradients import Gradients, needed_gradients
+from .builder import Buffer, Builder, Group, PlainStep, Step
+from .fusion import INFERENCE, TRAINING, chains, make_group
+from .lowering import LOWERINGS, Lowered
+from .memory import Layout, lay_out
+from .regions import Region, make_regions
+
+for _module in ("convolution", "normalise", "pointwise", "pooling", "lrn", "inner_product", "concat", "softmax"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module("." + _module, __package__)
+
+Pass = tuple  # of programs (lists of regions) and PlainSteps
+
+
+@dataclass(frozen=True)
+class FastPlan:
+    """What runs when, and where everything lies.
+
+    ``prepare`` must run before a forward pass whenever parameters have changed. ``fixed``: values that have an array
+    of their own, which ``root`` may share: root[v] is the value whose array v uses (views), diff_root likewise.
+    """
+
+    graph: Graph
+    gradients: Gradients
+    prepare: Pass
+    forward: Pass
+    backward: Pass
+    layout: Layout
+    images: int
+    group: int
+    fixed: frozenset[int]
+    root: tuple[int, ...]
+    diff_root: tuple[int, ...]
+    plain: tuple[Node, ...]
+
+
+def fast_plan(graph: Graph) -> FastPlan:
+    """Lower what can be lowered; the rest runs as in the inspect plan, on Caffe's layout."""
+    gradients = needed_gradients(graph)
+    builder = Builder(graph, gradients, _batch(graph), frozenset())
+    lowered = _lower(builder)
+    plain = tuple(node for group, made in lowered if made is None for node in group.nodes)
+    root, diff_root = _views(graph)
+    builder.fixed, builder.root, builder.diff_root = _fixed(graph, plain, root), root, diff_root
+    for group, made in lowered:
+        builder.begin(group.nodes, backward=False)
+        if made is not None:
+            made.forward()
+        else:
+            _plain_forward(builder, group.nodes[0])
+    builder.finish_outputs()
+    for group, made in reversed(lowered):
+        if any(gradients.nodes[node.index] for node in group.nodes):
+            builder.begin(group.nodes, backward=True)
+            _backward(builder, group, made)
+    builder.begin((), backward=True)
+    builder.finish_diffs()
+    passes = [make_regions(steps) for steps in (builder.prepare, builder.forward, builder.backward + builder.finish)]
+    regions = [region for one in passes for program in one if isinstance(program, list) for region in program]
+    lasting = {buffer for step in builder.prepare for buffer in step.writes()}
+    layout = lay_out(regions, lasting, builder.images, builder.group)
+    return FastPlan(
+        graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root, plain
+    )
+
+
+def _batch(graph: Graph) -> int:
+    """The batch size of most of the net's values that have channels; 1 if there are none."""
+    sizes = Counter(value.shape[0] for value in graph.values if len(value.shape) >= 2)
+    return sizes.most_common(1)[0][0] if sizes else 1
+
+
+def _lower(builder: Builder) -> list[tuple[Group, Lowered | None]]:
+    out: list[tuple[Group, Lowered | None]] = []
+    for group in chains(builder.graph, TRAINING if builder.training else INFERENCE):
+        nodes = list(group.nodes)
+        while nodes:
+            size, made = _longest(builder, nodes)
+            out.append((make_group(nodes[:size]), made))
+            nodes = nodes[size:]
+    return sorted(out, key=lambda pair: pair[0].nodes[-1].index)
+
+
+def _longest(builder: Builder, nodes: list[Node]) -> tuple[int, Lowered | None]:
+    """How many of the nodes, from the first, can be lowered together, and how."""
+    lower = LOWERINGS.get(nodes[0].type)
+    if lower is not None and nodes[0].layer.dtype == "float32":
+        for size in range(len(nodes), 0, -1):
+            made = lower(builder, make_group(nodes[:size]))
+            if made is not None:
+                return size, made
+    return 1, None
+
+
+def _views(graph: Graph) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """For data and for gradients: the value whose array each value uses."""
+    root, diff_root = list(range(len(graph.values))), list(range(len(graph.values)))
+    for node in graph.nodes:
+        identity = node.type == "Dropout" and graph.phase == "TEST"
+        for top in node.tops:
+            if node.layer.shares is not None or identity:
+                root[top] = root[node.bottoms[0]]
+            if node.layer.shares == "data+diff":
+                diff_root[top] = diff_root[node.bottoms[0]]
+    return tuple(root), tuple(diff_root)
+
+
+def _fixed(graph: Graph, plain, root) -> frozenset[int]:
+    """What plain layers, users and losses see, with all that shares memory with it."""
+    seen = {*graph.inputs, *graph.outputs, *(value.id for value, _ in graph.loss_values())}
+    for node in plain:
+        seen.update(node.bottoms, node.tops)
+    roots = {root[value] for value in seen}
+    return frozenset(value.id for value in graph.values if root[value.id] in roots)
+
+
+def _plain_forward(builder: Builder, node: Node) -> None:
+    if node.layer.shares is not None:
+        for top in node.tops:
+            builder.alias(top, node.bottoms[0])
+        return
+    for bottom in node.bottoms:
+        builder.settle(bottom)
+    builder.plain(node, backward=False)
+    for top in node.tops:
+        builder.new_planes(top)
+
+
+def _backward(builder: Builder, group: Group, made: Lowered | None) -> None:
+    node = group.nodes[-1]
+    if made is not None:
+        if builder.has_diff(group.top) or any(n.type in ("Split",) or any(n.loss_weights) for n in group.nodes):
+            made.backward()
+        return
+    for top in node.tops:
+        if builder.has_diff(top):
+            builder.settle_diff(top)
+    if node.layer.shares == "data+diff":
+        builder.alias_diff(node.bottoms[0], node.tops[0])
+        return
+    builder.plain(node, backward=True)
+    for bottom, wanted in zip(node.bottoms, builder.gradients.bottoms[node.index]):
+        if wanted:
+            builder.new_diff_planes(bottom)
+
+

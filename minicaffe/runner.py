@@ -1,0 +1,140 @@
+"""Runs a fast plan: gives its buffers memory and its rows their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arena import aligned_zeros
+from .kernels._jit import threads
+from .kernels.fast.executor import PIECE, execute, new_sync
+from .kernels.fast.rows import WIDTH, Operand
+from .plan.fast import FastPlan
+from .plan.fast.builder import Buffer, Part, PlainStep, Step
+from .plan.fast.regions import Region
+
+_SLACK = 64  # elements behind the last buffer, which vectors may read
+_PIECES = 8  # pieces that a step over other units than images is cut into
+
+
+@dataclass(eq=False)
+class Program:
+    """Regions in the executor's form. ``rows`` has a copy for each worker, made when that many threads run it."""
+
+    steps: list[Step]
+    template: np.ndarray  # (rows, WIDTH)
+    scratch: list[tuple[int, int]]  # (row, number) of what lies in a worker's own memory
+    pieces: np.ndarray
+    regions: np.ndarray
+    sync: np.ndarray
+    rows: np.ndarray
+
+
+class Runner:
+    """Memory and programs of a fast plan.
+
+    ``array(source)`` gives the array of an "outside" buffer: ("data", value), ("diff", value), ("param", id) or
+    ("param_diff", id). ``plain(node, backward)`` runs a layer itself.
+    """
+
+    def __init__(self, plan: FastPlan, array: Callable, plain: Callable):
+        self.plan = plan
+        self._array, self._plain = array, plain
+        self._constants: list[np.ndarray] = []  # keeps the arrays of constants alive
+        self.arena = aligned_zeros(plan.layout.shared_size + _SLACK, np.float32)
+        self._local: list[np.ndarray] = []
+        self._passes = {
+            name: [self._program(part) if isinstance(part, list) else part for part in getattr(plan, name)]
+            for name in ("prepare", "forward", "backward")
+        }
+
+    @property
+    def bytes(self) -> int:
+        """The arena's bytes, and those of the workers that have run so far."""
+        return self.arena.nbytes + sum(local.nbytes for local in self._local)
+
+    def run(self, name: str) -> None:
+        """Run a pass: "prepare", "forward" or "backward"."""
+        for part in self._passes[name]:
+            if isinstance(part, PlainStep):
+                self._plain(part.node, part.backward)
+            else:
+                rows = self._rows(part)
+                execute(self.arena, rows, part.pieces, part.regions, part.sync)
+
+    def profile(self, name: str) -> Iterator[tuple[PlainStep | Program, np.ndarray | None]]:
+        """Like ``run``; yields each part after it ran, with the time stamps (workers, rows) that its rows took."""
+        for part in self._passes[name]:
+            if isinstance(part, PlainStep):
+                self._plain(part.node, part.backward)
+                yield part, None
+            else:
+                rows = self._rows(part)
+                ticks = np.zeros(rows.shape[:2], np.int64)
+                execute(self.arena, rows, part.pieces, part.regions, part.sync, ticks)
+                yield part, ticks
+
+    # -- building --------------------------------------------------------------------------------------------
+
+    def _program(self, regions: list[Region]) -> Program:
+        steps = [step for region in regions for step in region.steps]
+        template = np.zeros((len(steps), WIDTH), np.int64)
+        scratch: list[tuple[int, int]] = []
+        for i, step in enumerate(steps):
+            operands = {name: self._operand(part) for name, part in step.parts()}
+            template[i] = step.kernel.encode(step.values._replace(**operands))
+            scratch += [(i, step.kernel.place_of(name)) for name, part in step.parts() if self._is_local(part.buffer)]
+        pieces: list[tuple[int, ...]] = []
+        begins = [0]
+        row = 0
+        for region in regions:
+            pieces += self._pieces(region, row)
+            begins.append(len(pieces))
+            row += len(region.steps)
+        return Program(
+            steps, template, scratch, np.array(pieces, np.int64).reshape(-1, PIECE), np.array(begins, np.int64),
+            new_sync(len(regions)), template[None],
+        )  # fmt: skip
+
+    def _pieces(self, region: Region, row: int) -> Iterator[tuple[int, ...]]:
+        if region.by_image:
+            images, group, chunk = self.plan.images, self.plan.group, self.plan.layout.chunks[region]
+            for start in range(0, images, group):
+                yield row, row + len(region.steps), start, min(start + group, images), chunk
+            return
+        for i, step in enumerate(region.steps, start=row):
+            size = max(step.grain, -(-step.units // _PIECES))
+            for start in range(0, step.units, size):
+                yield i, i + 1, start, min(start + size, step.units), size
+
+    def _is_local(self, buffer: Buffer) -> bool:
+        return buffer in self.plan.layout.local
+
+    def _operand(self, part: Part) -> Operand:
+        buffer, layout = part.buffer, self.plan.layout
+        step = buffer.step if part.step is None else part.step
+        if buffer.kind == "outside":
+            what, _ = buffer.source
+            array = buffer.source[1] if what == "constant" else self._array(buffer.source)
+            if what == "constant":
+                self._constants.append(array)
+            distance = array.ctypes.data - self.arena.ctypes.data
+            return Operand(distance // 4 + part.offset, step, 0)
+        if self._is_local(buffer):
+            return Operand(layout.local[buffer] + part.offset, 0 if buffer.kind == "private" else step, 1)
+        return Operand(layout.shared[buffer] + part.offset, step, 0)
+
+    def _rows(self, program: Program) -> np.ndarray:
+        """The program's rows for as many workers as there are threads."""
+        workers = threads()
+        if len(program.rows) != workers or not self._local:
+            while len(self._local) < workers:
+                self._local.append(aligned_zeros(self.plan.layout.local_size + _SLACK, np.float32))
+            program.rows = np.repeat(program.template[None], workers, axis=0)
+            for worker, local in enumerate(self._local[:workers]):
+                base = (local.ctypes.data - self.arena.ctypes.data) // 4
+                for row, number in program.scratch:
+                    program.rows[worker, row, number] += base
+        return program.rows
