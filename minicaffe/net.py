@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 
 import numpy as np
 
 from . import TEST, TRAIN
-from .arena import Arena, aligned_zeros
+from .arena import Arena
 from .errors import DataError, GraphError, LayerError, UsageError, WeightsError
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
 from .layers.base import count
-from .plan import Plan, inspect_plan
+from .plan import Gradients, needed_gradients
+from .execution import FastExecution, InspectExecution
 from .proto import NetFile, find, read_net, read_weights, write_weights
 from .weights import CopyReport, copy_arrays
 
@@ -27,6 +27,7 @@ __all__ = ["Blob", "Net"]
 
 
 _LAYER_SEEDS = 1 << 20  # a stream of random numbers beyond those of the parameters
+PLANS = ("inspect", "fast")
 _PHASES = {TRAIN: "TRAIN", TEST: "TEST", "TRAIN": "TRAIN", "TEST": "TEST"}
 
 
@@ -58,13 +59,63 @@ class Blob:
         return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._data.dtype}>"
 
 
+class PartBlob(Blob):
+    """A blob of which the fast plan does not keep everything: what it lacks cannot be read."""
+
+    __slots__ = ("_name", "_shape")
+
+    def __init__(self, name: str, shape: tuple[int, ...], data: np.ndarray | None, diff: np.ndarray | None):
+        super().__init__(data, diff)
+        self._name, self._shape = name, shape
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._kept(self._data, "data")
+
+    @property
+    def diff(self) -> np.ndarray:
+        return self._kept(self._diff, "diff")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def count(self) -> int:
+        return count(self._shape)
+
+    def _kept(self, array: np.ndarray | None, what: str) -> np.ndarray:
+        if array is None:
+            raise UsageError(f'the fast plan keeps no {what} of blob "{self._name}"; expected plan="inspect"')
+        return array
+
+    def __repr__(self) -> str:
+        return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'}>"
+
+
+class ParamBlob(Blob):
+    """A parameter: whoever takes its ``data`` may change it, which the net must hear of."""
+
+    __slots__ = ("_watched",)
+
+    def __init__(self, data: np.ndarray, diff: np.ndarray, watched: Callable[[np.ndarray], np.ndarray]):
+        super().__init__(data, diff)
+        self._watched = watched
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._watched(self._data)
+
+
 class Net:
     """The net of ``file`` (a path, or a NetFile) in ``phase`` (TRAIN, TEST, or their names).
 
     ``weights``: a caffemodel, or several separated by commas. ``seed``: of fillers, dropout and random crops; the
     same seed gives the same numbers on any machine and any number of threads. ``dtype``: "float32", or "float64"
     for gradient checks. ``kernels``: "auto", or "direct" to convolve by plain sums alone, slower but with the smallest
-    rounding errors. ``share_with``: another Net whose parameters this one uses, layer by layer of equal name.
+    rounding errors. ``plan``: "inspect" keeps every blob and diff readable; "fast" computes the same numbers, within
+    rounding, in less time and memory, and keeps the net's inputs, outputs and losses, and what layers without fast
+    kernels see. ``share_with``: another Net whose parameters this one uses, layer by layer of equal name.
 
     Raises ProtoError, GraphError (all problems of the file at once), DataError or WeightsError.
     """
@@ -80,8 +131,11 @@ class Net:
         seed: int | None = None,
         dtype: str = "float32",
         kernels: str = "auto",
+        plan: str = "inspect",
         share_with: Net | None = None,
     ):
+        if plan not in PLANS:
+            raise UsageError(f"plan is {plan!r}; expected one of {', '.join(PLANS)}")
         if phase not in _PHASES:
             raise UsageError(f"phase is {phase!r}; expected TRAIN or TEST")
         if kernels not in KERNELS:
@@ -94,7 +148,8 @@ class Net:
         self.dtype = np.dtype(dtype)
         self.graph: Graph = build_graph(source, _PHASES[phase], level, tuple(stages), self.dtype.name, kernels)
         try:
-            self.plan: Plan = inspect_plan(self.graph)
+            fast = plan == "fast" and self.dtype == np.float32
+            self._run = (FastExecution if fast else InspectExecution)(self.graph, self.dtype)
             self._allocate(source, share_with)
             self._fill()
             self._bind()
@@ -108,33 +163,28 @@ class Net:
     # -- building --------------------------------------------------------------------------------------------
 
     def _allocate(self, source: NetFile, share_with: Net | None) -> None:
-        graph, storage = self.graph, self.plan.storage
+        graph, run = self.graph, self._run
         scratch = [
             (count(work.shape), np.dtype(work.dtype or self.dtype))
-            for node in graph.nodes
+            for node in run.scratch_nodes()
             for work in node.scratch.values()
         ]
-        numbers = storage.numbers() + 2 * sum(count(fact.shape) for fact in graph.params)
+        numbers = run.numbers() + 2 * sum(count(fact.shape) for fact in graph.params)
         needed = numbers * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
         _refuse_too_large(graph, source.path, needed, self.dtype.itemsize)
-        data = [aligned_zeros(n, self.dtype) for n in storage.data_counts]
-        diff = [aligned_zeros(n, self.dtype) for n in storage.diff_counts]
-        self._data = [data[storage.data[value.id]].reshape(value.shape) for value in graph.values]
-        self._diff = [diff[storage.diff[value.id]].reshape(value.shape) for value in graph.values]
-        for value, weight in graph.loss_values():
-            self._diff[value.id].fill(weight)
+        run.allocate()
         self.arena = Arena(graph.params, self.dtype)
         self._param_data, self._param_diff = list(self.arena.data), list(self.arena.diff)
         self._shared: set[int] = set()  # parameters that lie in another net
         if share_with is not None:
             self._share(share_with)
-        self.blobs = OrderedDict(
-            (name, Blob(self._data[value.id], self._diff[value.id])) for name, value in graph.public().items()
-        )
+        self.blobs = OrderedDict((name, self.value(value.id)) for name, value in graph.public().items())
         self.params: OrderedDict[str, list[Blob]] = OrderedDict()
         for node in graph.nodes:
             if node.params:
-                self.params[node.name] = [Blob(self._param_data[i], self._param_diff[i]) for i in node.params]
+                self.params[node.name] = [
+                    ParamBlob(self._param_data[i], self._param_diff[i], run.watched) for i in node.params
+                ]
 
     def _share(self, other: Net) -> None:
         """Use the other net's parameters for every layer that both have; gradients stay apart, as in Caffe.
@@ -179,68 +229,22 @@ class Net:
                 raise GraphError([f'{node.place}: layer "{node.name}" ({node.type}): {error}']) from None
 
     def _bind(self) -> None:
-        """Give each layer its arrays, and keep the arguments of every call ready."""
-        gradients = self.plan.gradients
-        self._calls: list[tuple] = []
-        for node in self.graph.nodes:
-            layer = node.layer
-            layer.params = [self._param_data[i] for i in node.params]
-            layer.param_diffs = [self._param_diff[i] if gradients.params[i] else None for i in node.params]
-            layer.scratch = SimpleNamespace(
-                **{
-                    name: aligned_zeros(count(work.shape), work.dtype or self.dtype).reshape(work.shape)
-                    for name, work in node.scratch.items()
-                }
-            )
-            wanted = gradients.bottoms[node.index]
-            self._calls.append(
-                (
-                    [self._data[i] for i in node.bottoms],
-                    [self._data[i] for i in node.tops],
-                    [self._diff[i] for i in node.tops],
-                    [self._diff[i] if want else None for i, want in zip(node.bottoms, wanted)],
-                )
-            )
+        self._run.bind(self._param_data, self._param_diff)
+        if self._shared:
+            self._run.share()
         self.reseed(self.seed)
-        public, array = self.graph.public(), self.plan.storage.data
-        pairs = [(i, public[self.graph.values[i].name].id) for i in self.graph.inputs]
-        self._overwritten_inputs = [
-            (self._data[first], self._data[last]) for first, last in pairs if array[first] != array[last]
-        ]
-        self._losses = [(self._data[value.id], weight) for value, weight in self.graph.loss_values()]
-        place = self.plan.storage.diff
-        self._overwritten_weights = [
-            (self._diff[value.id], weight)
-            for value, weight in self.graph.loss_values()
-            if place.count(place[value.id]) > 1
-        ]
+        self._losses = [(self._run.data[value.id], weight) for value, weight in self.graph.loss_values()]
 
     # -- running ---------------------------------------------------------------------------------------------
 
     def forward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
         """Run every layer; return the net's outputs by name. ``after`` is called with each node that has run."""
-        for first, last in self._overwritten_inputs:
-            first[...] = last
-        for index in self.plan.forward:
-            node = self.graph.nodes[index]
-            bottoms, tops, _, _ = self._calls[index]
-            try:
-                node.layer.forward(bottoms, tops)
-            except (DataError, LayerError) as error:
-                raise type(error)(f'layer "{node.name}" ({node.type}): {error}') from None
-            if after is not None:
-                after(node)
+        self._run.forward(after)
         return {name: self.blobs[name].data for name in self.outputs}
 
     def backward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
         """Run every layer backward from the diffs of the tops; parameter diffs add up. Returns the inputs' diffs."""
-        for diff, weight in self._overwritten_weights:
-            diff.fill(weight)
-        for index in self.plan.backward:
-            node = self.graph.nodes[index]
-            node.layer.backward(*self._calls[index])
-            if after is not None:
-                after(node)
+        self._run.backward(after)
         return {name: self.blobs[name].diff for name in self.inputs}
 
     @property
@@ -254,11 +258,7 @@ class Net:
 
     def first_non_finite(self) -> tuple[Node, str] | None:
         """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top."""
-        for node in self.graph.nodes:
-            for top in node.tops:
-                if not np.isfinite(self._data[top]).all():
-                    return node, self.graph.values[top].name
-        return None
+        return self._run.first_non_finite()
 
     # -- weights ---------------------------------------------------------------------------------------------
 
@@ -268,7 +268,9 @@ class Net:
         Raises WeightsError with a table of all mismatches, and then has changed nothing.
         """
         path = os.fspath(file)
-        return copy_arrays(path, read_weights(path), self.params)
+        report = copy_arrays(path, read_weights(path), self.params)
+        self._run.parameters_changed()
+        return report
 
     def save(self, file: str | os.PathLike, *, diffs: bool = False) -> None:
         """Write all parameters as a binary caffemodel, whole or not at all."""
@@ -296,6 +298,11 @@ class Net:
         return [node.layer for node in self.graph.nodes]
 
     @property
+    def gradients(self) -> Gradients:
+        """Which gradients the net needs, as Caffe sees it; the fast plan computes none in phase TEST."""
+        return needed_gradients(self.graph)
+
+    @property
     def inputs(self) -> list[str]:
         return [self.graph.values[i].name for i in self.graph.inputs]
 
@@ -312,7 +319,8 @@ class Net:
 
     def value(self, index: int) -> Blob:
         """Value ``index`` of the graph: one version of a blob, of which ``blobs`` has the last."""
-        return Blob(self._data[index], self._diff[index])
+        data, diff, value = self._run.data[index], self._run.diff[index], self.graph.values[index]
+        return Blob(data, diff) if data is not None and diff is not None else PartBlob(value.name, value.shape, data, diff)
 
     def state(self) -> dict[str, dict[str, int]]:
         """Positions and counters of the layers that have any, by layer name."""

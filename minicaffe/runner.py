@@ -29,7 +29,7 @@ class Program:
     pieces: np.ndarray
     regions: np.ndarray
     sync: np.ndarray
-    rows: np.ndarray
+    rows: np.ndarray | None = None
 
 
 class Runner:
@@ -42,7 +42,6 @@ class Runner:
     def __init__(self, plan: FastPlan, array: Callable, plain: Callable):
         self.plan = plan
         self._array, self._plain = array, plain
-        self._constants: list[np.ndarray] = []  # keeps the arrays of constants alive
         self.arena = aligned_zeros(plan.layout.shared_size + _SLACK, np.float32)
         self._local: list[np.ndarray] = []
         self._passes = {
@@ -95,7 +94,7 @@ class Runner:
             row += len(region.steps)
         return Program(
             steps, template, scratch, np.array(pieces, np.int64).reshape(-1, PIECE), np.array(begins, np.int64),
-            new_sync(len(regions)), template[None],
+            new_sync(len(regions)),
         )  # fmt: skip
 
     def _pieces(self, region: Region, row: int) -> Iterator[tuple[int, ...]]:
@@ -116,10 +115,8 @@ class Runner:
         buffer, layout = part.buffer, self.plan.layout
         step = buffer.step if part.step is None else part.step
         if buffer.kind == "outside":
-            what, _ = buffer.source
-            array = buffer.source[1] if what == "constant" else self._array(buffer.source)
-            if what == "constant":
-                self._constants.append(array)
+            what, which = buffer.source
+            array = which if what == "constant" else self._array(buffer.source)
             distance = array.ctypes.data - self.arena.ctypes.data
             return Operand(distance // 4 + part.offset, step, 0)
         if self._is_local(buffer):
@@ -129,7 +126,7 @@ class Runner:
     def _rows(self, program: Program) -> np.ndarray:
         """The program's rows for as many workers as there are threads."""
         workers = threads()
-        if len(program.rows) != workers or not self._local:
+        if program.rows is None or len(program.rows) != workers:
             while len(self._local) < workers:
                 self._local.append(aligned_zeros(self.plan.layout.local_size + _SLACK, np.float32))
             program.rows = np.repeat(program.template[None], workers, axis=0)

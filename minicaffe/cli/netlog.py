@@ -7,7 +7,7 @@ _BYTES = 4  # of a float32
 
 def net_lines(net) -> list[tuple[str, str]]:
     """(source, text) of each line, from the graph and the plan of ``net``, in Caffe's order."""
-    graph, needs = net.graph, net.plan.gradients
+    graph, needs = net.graph, net.gradients
     lines: list[tuple[str, str]] = []
     numbers = 0
     for node in graph.nodes:

@@ -30,7 +30,12 @@ def run(options: dict[str, Any]) -> int:
     with (
         contextlib.closing(screen),
         Net(
-            model, options["phase"], level=options["level"], stages=options["stage"], kernels=options["kernels"]
+            model,
+            options["phase"],
+            level=options["level"],
+            stages=options["stage"],
+            kernels=options["kernels"],
+            plan=options["plan"],
         ) as net,
     ):
         log.info("caffe.cpp:275", "Use CPU.")
@@ -98,6 +103,7 @@ COMMAND = Command(
         Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ()),
         Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1)),
         Flag("kernels", "KIND", "auto, or direct: plain sums only", one_of("auto", "direct"), "auto"),
+        Flag("plan", "PLAN", "fast, or inspect: a layer at a time, every blob kept", one_of("fast", "inspect"), "fast"),
         Flag("json", "", "print one JSON object per batch and one for the whole on stdout"),
         Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
     ),

@@ -40,6 +40,7 @@ def run(options: dict[str, Any]) -> int:
             seed=options["seed"],
             listener=report,
             kernels=options["kernels"],
+            plan=options["plan"],
             level=options["level"],
             stages=options["stage"],
         )
@@ -139,6 +140,7 @@ COMMAND = Command(
             one_of("auto", "direct"),
             "auto",
         ),
+        Flag("plan", "PLAN", "fast, or inspect: a layer at a time, every blob kept", one_of("fast", "inspect"), "fast"),
         Flag("json", "", "print one JSON object per display and per test on stdout"),
         Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
     ),

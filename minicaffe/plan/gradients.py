@@ -43,6 +43,15 @@ def needed_gradients(graph: Graph) -> Gradients:
     return Gradients(tuple(runs), tuple(bottoms), used)
 
 
+def no_gradients(graph: Graph) -> Gradients:
+    """For a net that only runs forward."""
+    return Gradients(
+        tuple(False for _ in graph.nodes),
+        tuple(tuple(False for _ in node.bottoms) for node in graph.nodes),
+        tuple(False for _ in graph.params),
+    )
+
+
 def _possible(node: Node) -> list[bool]:
     return [i not in node.layer.no_gradient for i in range(len(node.bottoms))]
 

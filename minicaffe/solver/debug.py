@@ -45,7 +45,7 @@ class DebugTrace:
 
     def _backward_to(self, start: int) -> None:
         for node in reversed(self.net.graph.nodes[start : self._told]):
-            if self.net.plan.gradients.nodes[node.index]:
+            if self.net.gradients.nodes[node.index]:
                 self._backward(node)
         self._told = start
 
@@ -70,7 +70,7 @@ class DebugTrace:
             self.say("net.cpp:604", f"    [Forward] Layer {node.name}, param blob {name} data: {value:g}")
 
     def _backward(self, node: Node) -> None:
-        gradients = self.net.plan.gradients
+        gradients = self.net.gradients
         for want, bottom in zip(gradients.bottoms[node.index], node.bottoms):
             if want:
                 name, value = self.net.graph.values[bottom].name, mean_abs(self.net.value(bottom).diff)

@@ -45,16 +45,17 @@ def get_solver(
     seed: int | None = None,
     listener: Listener | None = None,
     kernels: str = "auto",
+    plan: str = "inspect",
     level: int | None = None,
     stages: Iterable[str] = (),
 ) -> Solver:
     """The solver that a solver prototxt describes, its nets built and ready.
 
     ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
-    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" (see Net);
-    ``level`` and ``stages`` are added to the training net's state, as Caffe's flags are.
+    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" and
+    ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages`` are added to the training net's state, as Caffe's flags are.
     """
-    return Solver(read_definition(os.fspath(file), overrides, level, stages), seed, listener, kernels)
+    return Solver(read_definition(os.fspath(file), overrides, level, stages), seed, listener, kernels, plan)
 
 
 class Solver:
@@ -69,6 +70,7 @@ class Solver:
         seed: int | None = None,
         listener: Listener | None = None,
         kernels: str = "auto",
+        plan: str = "inspect",
     ):
         self.param = definition.param
         self.listener = listener or Listener()
@@ -78,12 +80,13 @@ class Solver:
         self.seed = _seed(self.param, seed)
         if self.param.snapshot:
             check_prefix(self.param.snapshot_prefix)
-        self.net = _build(definition.train, self.seed, kernels)
+        how = {"kernels": kernels, "plan": "inspect" if self.param.debug_info else plan}
+        self.net = _build(definition.train, self.seed, **how)
         self.test_nets: list[Net] = []
         try:
             self.rule = make_rule(self.param, self.net.arena)
             for i, source in enumerate(definition.tests):
-                self.test_nets.append(_build(source, self.seed + 1 + i, kernels, self.net))
+                self.test_nets.append(_build(source, self.seed + 1 + i, share_with=self.net, **how))
             for path in self.param.weights:
                 for one in path.split(","):
                     self.net.copy_from(find(one.strip(), definition.folder))
@@ -347,15 +350,14 @@ def _seed(param, seed: int | None) -> int:
     return int.from_bytes(os.urandom(4), "little")
 
 
-def _build(source: NetSource, seed: int, kernels: str, share_with: Net | None = None) -> Net:
+def _build(source: NetSource, seed: int, **how) -> Net:
     return Net(
         source.file,
         source.phase,
         level=source.level,
         stages=source.stages,
         seed=seed,
-        kernels=kernels,
-        share_with=share_with,
+        **how,
     )
 
 

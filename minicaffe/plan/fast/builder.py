@@ -329,9 +329,10 @@ class Builder:
 
     def _new(self, table, value: int, layout: str) -> Buffer:
         what = "data" if table is self._data else "diff"
-        fact, image = self.graph.values[value], self.image(value)
+        fact = self.graph.values[value]
         label = f"{fact.name}.{what}.{layout}"
         if layout == "lanes":
+            image = self.image(value)
             made = Buffer(label, "images", image.pixels * image.lanes)
         elif value in self.fixed:
             made = self._outside(what, (self.root if what == "data" else self.diff_root)[value])

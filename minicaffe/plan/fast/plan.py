@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...graph import Graph, Node
-from ..gradients import Gradients, needed_gradients
+from ..gradients import Gradients, needed_gradients, no_gradients
 from .builder import Buffer, Builder, Group, PlainStep, Step
 from .fusion import INFERENCE, TRAINING, chains, make_group
 from .lowering import LOWERINGS, Lowered
@@ -45,8 +45,11 @@ class FastPlan:
 
 
 def fast_plan(graph: Graph) -> FastPlan:
-    """Lower what can be lowered; the rest runs as in the inspect plan, on Caffe's layout."""
-    gradients = needed_gradients(graph)
+    """Lower what can be lowered; the rest runs as in the inspect plan, on Caffe's layout.
+
+    In phase TEST no gradients are computed, unless ``force_backward`` asks for them.
+    """
+    gradients = needed_gradients(graph) if _differentiates(graph) else no_gradients(graph)
     builder = Builder(graph, gradients, _batch(graph), frozenset())
     lowered = _lower(builder)
     plain = tuple(node for group, made in lowered if made is None for node in group.nodes)
@@ -72,6 +75,11 @@ def fast_plan(graph: Graph) -> FastPlan:
     return FastPlan(
         graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root, plain
     )
+
+
+def _differentiates(graph: Graph) -> bool:
+    """Test nets run forward only, unless they ask for gradients."""
+    return graph.phase == "TRAIN" or graph.force_backward
 
 
 def _batch(graph: Graph) -> int:

@@ -1,0 +1,234 @@
+"""How a net's graph runs under each plan: the arrays of its values, and the passes over them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+
+from .arena import aligned_zeros
+from .errors import DataError, LayerError, UsageError
+from .graph import Graph, Node
+from .layers.base import count
+from .plan import Gradients, inspect_plan
+
+After = Callable[[Node], None]
+
+
+class Execution:
+    """Arrays by value id (``data``, ``diff``; None where a plan keeps none), and ``forward`` and ``backward``."""
+
+    def __init__(self, graph: Graph, gradients: Gradients, dtype: np.dtype):
+        self.graph, self.gradients, self.dtype = graph, gradients, dtype
+        self.data: list[np.ndarray | None] = [None] * len(graph.values)
+        self.diff: list[np.ndarray | None] = [None] * len(graph.values)
+
+    def numbers(self) -> int:
+        """How many numbers of the net's type its values will take, parameters and layers' scratch left out."""
+        raise NotImplementedError
+
+    def scratch_nodes(self) -> list[Node]:
+        """The layers that run themselves, and so need their scratch."""
+        raise NotImplementedError
+
+    def allocate(self) -> None:
+        """Make the arrays."""
+        raise NotImplementedError
+
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
+        """Give each layer its arrays, and keep the arguments of every call ready."""
+        wanted = self.gradients.params
+        for node in self.graph.nodes:
+            node.layer.params = [param_data[i] for i in node.params]
+            node.layer.param_diffs = [param_diff[i] if wanted[i] else None for i in node.params]
+        self._calls: dict[int, tuple] = {}
+        for node in self.scratch_nodes():
+            arrays = {
+                name: aligned_zeros(count(work.shape), work.dtype or self.dtype).reshape(work.shape)
+                for name, work in node.scratch.items()
+            }
+            node.layer.scratch = SimpleNamespace(**arrays)
+            bottoms = self.gradients.bottoms[node.index]
+            self._calls[node.index] = (
+                [self.data[i] for i in node.bottoms],
+                [self.data[i] for i in node.tops],
+                [self.diff[i] for i in node.tops],
+                [self.diff[i] if want else None for i, want in zip(node.bottoms, bottoms)],
+            )
+
+    def forward(self, after: After | None) -> None:
+        raise NotImplementedError
+
+    def backward(self, after: After | None) -> None:
+        raise NotImplementedError
+
+    def parameters_changed(self) -> None:
+        """Someone has written to a parameter."""
+
+    def watched(self, array: np.ndarray) -> np.ndarray:
+        """A parameter's array for a user, who may write to it at any time."""
+        return array
+
+    def _allocate_diffs(self, arrays: dict[int, np.ndarray], place) -> None:
+        for value in self.graph.values:
+            if place(value.id) in arrays:
+                self.diff[value.id] = arrays[place(value.id)].reshape(value.shape)
+        for value, weight in self.graph.loss_values():
+            self.diff[value.id].fill(weight)
+
+    def _layer_forward(self, node: Node) -> None:
+        bottoms, tops, _, _ = self._calls[node.index]
+        try:
+            node.layer.forward(bottoms, tops)
+        except (DataError, LayerError) as error:
+            raise type(error)(f'layer "{node.name}" ({node.type}): {error}') from None
+
+    def first_non_finite(self) -> tuple[Node, str] | None:
+        """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top.
+
+        Only arrays that are kept can tell.
+        """
+        for node in self.graph.nodes:
+            for top in node.tops:
+                if self.data[top] is not None and not np.isfinite(self.data[top]).all():
+                    return node, self.graph.values[top].name
+        return None
+
+
+class InspectExecution(Execution):
+    """Every layer in turn, every blob and diff readable."""
+
+    def __init__(self, graph: Graph, dtype: np.dtype):
+        self.plan = inspect_plan(graph)
+        super().__init__(graph, self.plan.gradients, dtype)
+
+    def numbers(self) -> int:
+        return self.plan.storage.numbers()
+
+    def scratch_nodes(self) -> list[Node]:
+        return list(self.graph.nodes)
+
+    def allocate(self) -> None:
+        storage, values = self.plan.storage, self.graph.values
+        data = [aligned_zeros(n, self.dtype) for n in storage.data_counts]
+        diff = {i: aligned_zeros(n, self.dtype) for i, n in enumerate(storage.diff_counts)}
+        self.data = [data[storage.data[value.id]].reshape(value.shape) for value in values]
+        self._allocate_diffs(diff, storage.diff.__getitem__)
+
+    def bind(self, param_data, param_diff):
+        super().bind(param_data, param_diff)
+        public, storage = self.graph.public(), self.plan.storage
+        pairs = [(i, public[self.graph.values[i].name].id) for i in self.graph.inputs]
+        self._overwritten_inputs = [
+            (self.data[first], self.data[last]) for first, last in pairs if storage.data[first] != storage.data[last]
+        ]
+        self._overwritten_weights = [
+            (self.diff[value.id], weight)
+            for value, weight in self.graph.loss_values()
+            if storage.diff.count(storage.diff[value.id]) > 1
+        ]
+
+    def forward(self, after):
+        for first, last in self._overwritten_inputs:
+            first[...] = last
+        for index in self.plan.forward:
+            node = self.graph.nodes[index]
+            self._layer_forward(node)
+            if after is not None:
+                after(node)
+
+    def backward(self, after):
+        for diff, weight in self._overwritten_weights:
+            diff.fill(weight)
+        for index in self.plan.backward:
+            node = self.graph.nodes[index]
+            node.layer.backward(*self._calls[index])
+            if after is not None:
+                after(node)
+
+
+class _Window:
+    """Hands out an array through NumPy's interface, so that every view of it keeps the first one alive."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class FastExecution(Execution):
+    """The fast plan: rows of kernels, and arrays only for what plain layers, users and losses see."""
+
+    def __init__(self, graph: Graph, dtype: np.dtype):
+        from .plan.fast import fast_plan
+
+        self.plan = fast_plan(graph)
+        super().__init__(graph, self.plan.gradients, dtype)
+        self._changed = True
+        self._handed_out: list[weakref.ref] = []
+
+    def _roots(self, root) -> set[int]:
+        return {root[value] for value in self.plan.fixed}
+
+    def numbers(self) -> int:
+        values = self.graph.values
+        arrays = [values[i].count for root in (self.plan.root, self.plan.diff_root) for i in self._roots(root)]
+        return sum(arrays) + self.plan.layout.shared_size + self.plan.layout.local_size
+
+    def scratch_nodes(self) -> list[Node]:
+        return list(self.plan.plain)
+
+    def allocate(self) -> None:
+        values, root, diff_root = self.graph.values, self.plan.root, self.plan.diff_root
+        data = {i: aligned_zeros(values[i].count, self.dtype) for i in self._roots(root)}
+        self.data = [data[root[v.id]].reshape(v.shape) if v.id in self.plan.fixed else None for v in values]
+        losses = {diff_root[value.id] for value, _ in self.graph.loss_values()}
+        kept = self._roots(diff_root) if any(self.gradients.nodes) else losses
+        self._allocate_diffs({i: aligned_zeros(values[i].count, self.dtype) for i in kept}, diff_root.__getitem__)
+
+    def bind(self, param_data, param_diff):
+        from .runner import Runner
+
+        super().bind(param_data, param_diff)
+        arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
+        self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
+        self._always = any(self.gradients.nodes)
+
+    def share(self) -> None:
+        """The parameters lie in another net, which changes them as it likes."""
+        self._always = True
+
+    def _plain(self, index: int, backward: bool) -> None:
+        node = self.graph.nodes[index]
+        if backward:
+            node.layer.backward(*self._calls[index])
+        else:
+            self._layer_forward(node)
+
+    def forward(self, after):
+        if after is not None:
+            raise UsageError('the fast plan cannot stop after each layer; expected plan="inspect"')
+        self._handed_out = [view for view in self._handed_out if view() is not None]
+        if self._always or self._changed or self._handed_out:
+            self.runner.run("prepare")
+            self._changed = False
+        self.runner.run("forward")
+
+    def backward(self, after):
+        if after is not None:
+            raise UsageError('the fast plan cannot stop after each layer; expected plan="inspect"')
+        if not any(self.gradients.nodes):
+            raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
+        self.runner.run("backward")
+
+    def parameters_changed(self):
+        self._changed = True
+
+    def watched(self, array):
+        if self._always:
+            return array
+        view = np.asarray(_Window(array))
+        self._handed_out.append(weakref.ref(view))
+        self._changed = True
+        return view
