@@ -1,0 +1,227 @@
+"""Matrix products whose operands lie anywhere: what convolutions without a transform are made of.
+
+``gather_products`` takes the addresses of ROWS rows of A from a *record*, int64 numbers in the arena: a block of
+output pixels, each with one input pixel per tap of the window. ``gather_sums`` is its counterpart for weight
+gradients: the sum runs over pixels, which lie in *runs*. Blocks of results stay in registers until they are complete.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .._jit import kernel
+from .rows import ARENA
+from .vector import INDEX, LANES, ROWS, VECTOR, constant, multiply_add, pointer, read, splat_value, write
+
+PANEL = 2 * LANES
+"""Columns of a panel of weights."""
+
+HEADER = 1 + 2 * ROWS
+"""Numbers of a record before its taps: how many taps, where to write each row, where to read its residual."""
+
+TAP = 1 + ROWS
+"""Numbers of a tap: the place of its weights in a panel, then the address of each row's input."""
+
+RUN = 3
+"""Numbers of a run of pixels: where A begins, where B begins, how many pixels."""
+
+SHIFT, RESIDUAL, RELU = 1, 2, 4
+"""What happens to a result before it is written."""
+
+_I64 = ir.IntType(64)
+
+
+@intrinsic
+def set_number(typing, arena, at, i, value):
+    """Write ``value`` to the i-th of the int64 numbers that begin at ``arena[at]``."""
+
+    def generate(context, builder, signature, args):
+        arena, at, i, value = args
+        builder.store(value, builder.gep(_numbers(builder, arena, at), [i]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(ARENA, types.intp, types.intp, types.int64), generate
+
+
+def _numbers(builder, arena, at):
+    return builder.bitcast(builder.gep(arena, [at]), ir.PointerType(_I64))
+
+
+def _number(builder, numbers, i):
+    return builder.load(builder.gep(numbers, [i if isinstance(i, ir.Value) else _I64(i)]), align=4)
+
+
+def _sums(builder, vectors: int):
+    cells = [(m, v) for m in range(ROWS) for v in range(vectors)]
+    return cells, {cell: cgutils.alloca_once(builder, VECTOR) for cell in cells}
+
+
+def _add_products(builder, sums, rows, at, columns):
+    """sums[m, v] += rows[m][at] * columns[v]."""
+    for m, row in enumerate(rows):
+        x = splat_value(builder, builder.load(builder.gep(row, [at])))
+        for v, column in enumerate(columns):
+            builder.store(multiply_add(builder, x, column, builder.load(sums[m, v])), sums[m, v])
+
+
+def _columns(builder, at, vectors: int):
+    return [read(builder, pointer(builder, at, INDEX(v * LANES))) for v in range(vectors)]
+
+
+def _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags):
+    """What follows the sums: shift, residual, relu; then each row goes to its place."""
+
+    def when(bit):
+        return builder.if_then(builder.icmp_unsigned("!=", builder.and_(flags, _I64(bit)), _I64(0)))
+
+    def place(base, m, v):
+        row = builder.add(_number(builder, record, base + m), y_add)
+        return pointer(builder, arena, builder.add(row, INDEX(v * LANES)))
+
+    def replace(cell, value):
+        builder.store(value, sums[cell])
+
+    with when(SHIFT):
+        shifts = {v: read(builder, pointer(builder, arena, builder.add(shift_at, INDEX(v * LANES)))) for _, v in cells}
+        for cell in cells:
+            replace(cell, builder.fadd(builder.load(sums[cell]), shifts[cell[1]]))
+    with when(RESIDUAL):
+        for cell in cells:
+            replace(cell, builder.fadd(builder.load(sums[cell]), read(builder, place(1 + ROWS, *cell))))
+    with when(RELU):
+        for cell in cells:
+            value = builder.load(sums[cell])
+            negative = builder.fcmp_ordered("<", value, constant(0))
+            replace(cell, builder.select(negative, constant(0), value))
+    for cell in cells:
+        write(builder, builder.load(sums[cell]), place(1, *cell))
+
+
+def _products(vectors: int, kind: str):
+    """``gather_products`` for ``vectors`` vectors of columns.
+
+    ``kind``: "lines" (row m's k-th element is k elements on), "table" (its distance is the k-th number of a table),
+    "depthwise" (each column has a row of A of its own).
+    """
+
+    @intrinsic
+    def block(typing, arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags):
+        def generate(context, builder, signature, args):
+            arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags = args
+            record, offsets = _numbers(builder, arena, record), _numbers(builder, arena, offsets)
+            cells, sums = _sums(builder, vectors)
+            for cell in cells:
+                builder.store(constant(0), sums[cell])
+            with cgutils.for_range(builder, _number(builder, record, 0)) as tap:
+                entry = builder.gep(record, [builder.add(_I64(HEADER), builder.mul(tap.index, _I64(TAP)))])
+                panel = builder.gep(arena, [builder.add(weights, _number(builder, entry, 0))])
+                rows = [builder.gep(arena, [builder.add(x_add, _number(builder, entry, 1 + m))]) for m in range(ROWS)]
+                if kind == "depthwise":
+                    columns = _columns(builder, panel, vectors)
+                    for m, v in cells:
+                        x = read(builder, pointer(builder, rows[m], INDEX(v * LANES)))
+                        builder.store(multiply_add(builder, x, columns[v], builder.load(sums[m, v])), sums[m, v])
+                else:
+                    with cgutils.for_range(builder, depth) as loop:
+                        at = loop.index if kind == "lines" else _number(builder, offsets, loop.index)
+                        line = builder.gep(panel, [builder.mul(loop.index, INDEX(PANEL))])
+                        _add_products(builder, sums, rows, at, _columns(builder, line, vectors))
+            _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags)
+            return context.get_dummy_value()
+
+        n = types.intp
+        return types.void(ARENA, n, n, n, n, n, n, n, n), generate
+
+    return block
+
+
+_lines_wide, _lines = _products(2, "lines"), _products(1, "lines")
+_table_wide, _table = _products(2, "table"), _products(1, "table")
+_depthwise_wide, _depthwise = _products(2, "depthwise"), _products(1, "depthwise")
+
+
+@kernel
+def gather_lines(arena, record, weights, x_add, y_add, depth, shift_at, flags, columns):
+    """y_m + y_add = sum over taps t, k < depth of arena[x_tm + x_add + k] * panel[weights + place_t + k PANEL], + shift...
+
+    For each row m of a record; ``columns`` is LANES or PANEL; ``flags`` say what is added, and relu.
+    """
+    if columns == PANEL:
+        _lines_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
+    else:
+        _lines(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
+
+
+@kernel
+def gather_table(arena, record, weights, y_add, depth, offsets, shift_at, flags, columns):
+    """Like ``gather_lines``, but the k-th element lies at a distance that int64 number k at ``offsets`` gives."""
+    if columns == PANEL:
+        _table_wide(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags)
+    else:
+        _table(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags)
+
+
+@kernel
+def gather_depthwise(arena, record, weights, add, shift_at, flags, columns):
+    """Lane by lane: y_m + add = sum over taps of arena[x_tm + add] * panel[weights + place_t], + shift..."""
+    if columns == PANEL:
+        _depthwise_wide(arena, record, weights, add, add, 0, 0, shift_at, flags)
+    else:
+        _depthwise(arena, record, weights, add, add, 0, 0, shift_at, flags)
+
+
+def _over_runs(vectors: int):
+    """``gather_sums`` for ``vectors`` vectors of columns."""
+
+    @intrinsic
+    def block(typing, arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, accumulate):
+        def generate(context, builder, signature, args):
+            arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, accumulate = args
+            runs, offsets = _numbers(builder, arena, runs), _numbers(builder, arena, offsets)
+            cells, sums = _sums(builder, vectors)
+            into = builder.gep(arena, [c])
+            places = {
+                (m, v): pointer(builder, into, builder.add(builder.mul(c_row, INDEX(m)), INDEX(v * LANES)))
+                for m, v in cells
+            }
+            with builder.if_else(accumulate) as (then, otherwise):
+                with then:
+                    for cell in cells:
+                        builder.store(read(builder, places[cell]), sums[cell])
+                with otherwise:
+                    for cell in cells:
+                        builder.store(constant(0), sums[cell])
+            first = [builder.gep(arena, [builder.add(x_add, _number(builder, offsets, m))]) for m in range(ROWS)]
+            with cgutils.for_range(builder, count) as loop:
+                run = builder.gep(runs, [builder.mul(loop.index, _I64(RUN))])
+                x, dy = _number(builder, run, 0), builder.add(dy_add, _number(builder, run, 1))
+                with cgutils.for_range(builder, _number(builder, run, 2)) as pixel:
+                    at = builder.add(x, builder.mul(pixel.index, x_step))
+                    line = builder.gep(arena, [builder.add(dy, builder.mul(pixel.index, dy_step))])
+                    _add_products(builder, sums, first, at, _columns(builder, line, vectors))
+            for cell in cells:
+                write(builder, builder.load(sums[cell]), places[cell])
+            return context.get_dummy_value()
+
+        n = types.intp
+        return types.void(ARENA, n, n, n, n, n, n, n, n, n, types.boolean), generate
+
+    return block
+
+
+_runs_wide, _runs = _over_runs(2), _over_runs(1)
+
+
+@kernel
+def gather_sums(arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, columns, accumulate):
+    """c + m c_row (+)= sum over pixels p of arena[x_p + x_add + offsets[m]] * row dy_p + dy_add, for m < ROWS.
+
+    ``count`` runs hold the pixels, which are x_step and dy_step apart; ``columns`` is LANES or PANEL.
+    """
+    if columns == PANEL:
+        _runs_wide(arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, accumulate)
+    else:
+        _runs(arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, accumulate)
