@@ -102,6 +102,21 @@ def multiply_add(builder, a, b, c):
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32"), [a, b, c])
 
 
+def transposed(builder, rows: list) -> list:
+    """LANES vectors turned over: lane j of vector i becomes lane i of vector j."""
+    rows = list(rows)
+    half = LANES // 2
+    while half:  # swap the blocks beside the diagonal, from large to small
+        for i in range(LANES):
+            if not i & half:
+                a, b = rows[i], rows[i | half]
+                low = [j if not j & half else LANES + j - half for j in range(LANES)]
+                high = [j + half if not j & half else LANES + j for j in range(LANES)]
+                rows[i], rows[i | half] = shuffle(builder, a, b, low), shuffle(builder, a, b, high)
+        half //= 2
+    return rows
+
+
 # -- for kernels ---------------------------------------------------------------------------------------------
 
 
@@ -158,21 +173,44 @@ def transpose(typing, source, at, row, target, to):
         into = elements(context, builder, signature.args[3], target)
         offsets = [builder.add(at, builder.mul(row, INDEX(i))) for i in range(LANES)]
         rows = [read(builder, pointer(builder, base, offset)) for offset in offsets]
-        half = LANES // 2
-        while half:  # swap the blocks beside the diagonal, from large to small
-            for i in range(LANES):
-                if not i & half:
-                    a, b = rows[i], rows[i | half]
-                    low = [j if not j & half else LANES + j - half for j in range(LANES)]
-                    high = [j + half if not j & half else LANES + j for j in range(LANES)]
-                    rows[i], rows[i | half] = shuffle(builder, a, b, low), shuffle(builder, a, b, high)
-            half //= 2
-        for i, value in enumerate(rows):
+        for i, value in enumerate(transposed(builder, rows)):
             write(builder, value, pointer(builder, into, builder.add(to, INDEX(i * LANES))))
         return context.get_dummy_value()
 
     n = types.intp
     return types.void(source, n, n, target, n), generate
+
+
+@intrinsic
+def transpose_block(typing, source, at, row, there, target, to, line, wanted):
+    """target[to + i line + j] = source[at + j row + i], 0 for j >= there; for i < wanted and j < LANES.
+
+    Reads ``there`` vectors and writes ``wanted``; both are 1 to LANES.
+    """
+
+    def generate(context, builder, signature, args):
+        source, at, row, there, target, to, line, wanted = args
+        base = elements(context, builder, signature.args[0], source)
+        into = elements(context, builder, signature.args[4], target)
+
+        def clamped(i, count):
+            last = builder.sub(count, INDEX(1))
+            inside = builder.icmp_signed("<", INDEX(i), count)
+            return inside, builder.select(inside, INDEX(i), last)
+
+        rows = []
+        for i in range(LANES):
+            inside, index = clamped(i, there)
+            value = read(builder, pointer(builder, base, builder.add(at, builder.mul(row, index))))
+            rows.append(builder.select(inside, value, constant(0)))
+        rows = transposed(builder, rows)
+        for i in reversed(range(LANES)):  # what is not wanted lands where row wanted - 1 is written after it
+            _, index = clamped(i, wanted)
+            write(builder, rows[i], pointer(builder, into, builder.add(to, builder.mul(line, index))))
+        return context.get_dummy_value()
+
+    n = types.intp
+    return types.void(source, n, n, n, target, n, n, n), generate
 
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
@@ -222,9 +260,7 @@ fused = _operation(multiply_add, 3)
 larger = _operation(_choose(">"), 2)
 smaller = _operation(_choose("<"), 2)
 root = _operation(_library("sqrt", 1), 1)
-where_positive = _operation(
-    lambda builder, x, a, b: builder.select(builder.fcmp_ordered(">", x, constant(0)), a, b), 3
-)
+where_positive = _operation(lambda builder, x, a, b: builder.select(builder.fcmp_ordered(">", x, constant(0)), a, b), 3)
 where_equal = _operation(lambda builder, x, y, a: builder.select(builder.fcmp_ordered("==", x, y), a, constant(0)), 3)
 
 
