@@ -67,6 +67,9 @@ class Execution:
     def parameters_changed(self) -> None:
         """Someone has written to a parameter."""
 
+    def share(self) -> None:
+        """The parameters lie in another net, which changes them as it likes."""
+
     def watched(self, array: np.ndarray) -> np.ndarray:
         """A parameter's array for a user, who may write to it at any time."""
         return array
@@ -195,8 +198,7 @@ class FastExecution(Execution):
         self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
         self._always = any(self.gradients.nodes)
 
-    def share(self) -> None:
-        """The parameters lie in another net, which changes them as it likes."""
+    def share(self):
         self._always = True
 
     def _plain(self, index: int, backward: bool) -> None:
@@ -221,6 +223,16 @@ class FastExecution(Execution):
         if not any(self.gradients.nodes):
             raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
         self.runner.run("backward")
+
+    def first_non_finite(self):
+        seen = super().first_non_finite()
+        value = self.runner.first_non_finite()
+        if value is None:
+            return seen
+        value = self.graph.values[value]
+        if seen is not None and seen[0].index < value.producer:
+            return seen
+        return self.graph.nodes[value.producer], value.name
 
     def parameters_changed(self):
         self._changed = True

@@ -320,7 +320,9 @@ class Net:
     def value(self, index: int) -> Blob:
         """Value ``index`` of the graph: one version of a blob, of which ``blobs`` has the last."""
         data, diff, value = self._run.data[index], self._run.diff[index], self.graph.values[index]
-        return Blob(data, diff) if data is not None and diff is not None else PartBlob(value.name, value.shape, data, diff)
+        return (
+            Blob(data, diff) if data is not None and diff is not None else PartBlob(value.name, value.shape, data, diff)
+        )
 
     def state(self) -> dict[str, dict[str, int]]:
         """Positions and counters of the layers that have any, by layer name."""

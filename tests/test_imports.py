@@ -21,6 +21,8 @@ ROOMS = [
     "plan",
     "arena",
     "weights",
+    "runner",
+    "execution",
     "net",
     "solver",
     "cli",

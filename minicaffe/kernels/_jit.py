@@ -86,7 +86,12 @@ def _compile(function, fastmath=_FASTMATH, **options):
 
 def compile_row_kernel(function, signature):
     """Compile ``function`` to be called by its address (see ``fast.rows``), or load it from the cache."""
-    compiler = CFunc(function, (signature.args, signature.return_type), {}, {"error_model": "numpy", "fastmath": _FASTMATH, "boundscheck": False})
+    compiler = CFunc(
+        function,
+        (signature.args, signature.return_type),
+        {},
+        {"error_model": "numpy", "fastmath": _FASTMATH, "boundscheck": False},
+    )
     with _cache_here():
         if _CACHED:
             compiler.enable_caching()

@@ -43,7 +43,9 @@ def _give_way(typing):
 
     def generate(context, builder, signature, args):
         if _YIELDS:
-            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield")
+            function = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
+            )
             builder.call(function, [])
         return context.get_dummy_value()
 
@@ -55,7 +57,9 @@ def _ticks(typing):
     """The processor's time stamp."""
 
     def generate(context, builder, signature, args):
-        return builder.call(builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(_I64, [])), [])
+        return builder.call(
+            builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(_I64, [])), []
+        )
 
     return types.int64(), generate
 

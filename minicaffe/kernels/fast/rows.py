@@ -36,6 +36,7 @@ from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, mod
 from numba.core.typing.templates import AttributeTemplate
 
 from .._jit import compile_row_kernel, inline
+from .vector import elements
 
 WIDTH = 64
 """Numbers of a row. The first is the kernel's address, then come the fields."""
@@ -177,6 +178,7 @@ def call_row(typing, arena, rows, at, start, stop):
     def generate(context, builder, signature, args):
         arena, rows, at, start, stop = args
         base = context.make_array(signature.args[1])(context, builder, rows).data
+        arena = elements(context, builder, signature.args[0], arena)
         row = builder.gep(base, [at])
         pointers = [ir.PointerType(ir.FloatType()), ir.PointerType(_I64)]
         kind = ir.FunctionType(ir.VoidType(), [*pointers, _I64, _I64])

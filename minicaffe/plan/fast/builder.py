@@ -284,6 +284,10 @@ class Builder:
     def new_diff_planes(self, value: int) -> Buffer:
         return self._new(self._diff, value, "planes")
 
+    def data_buffers(self) -> list[tuple[int, Buffer]]:
+        """Every value with each of its buffers."""
+        return [(value, buffer) for value, there in sorted(self._data.items()) for buffer in there.values()]
+
     def alias(self, value: int, other: int) -> None:
         """``value`` is ``other`` itself, under the same shape."""
         self._data[value] = self._data[other]

@@ -122,5 +122,3 @@ def _lay_out_local(regions, local: set[Buffer], chunks) -> tuple[dict[Buffer, in
         offsets.update(zip(uses, places))
         size = max(size, end)
     return offsets, size
-
-

@@ -28,6 +28,7 @@ class FastPlan:
 
     ``prepare`` must run before a forward pass whenever parameters have changed. ``fixed``: values that have an array
     of their own, which ``root`` may share: root[v] is the value whose array v uses (views), diff_root likewise.
+    ``kept``: values that still lie in the arena after a forward pass, and where.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class FastPlan:
     root: tuple[int, ...]
     diff_root: tuple[int, ...]
     plain: tuple[Node, ...]
+    kept: tuple[tuple[int, Buffer], ...]
 
 
 def fast_plan(graph: Graph) -> FastPlan:
@@ -72,9 +74,17 @@ def fast_plan(graph: Graph) -> FastPlan:
     regions = [region for one in passes for program in one if isinstance(program, list) for region in program]
     lasting = {buffer for step in builder.prepare for buffer in step.writes()}
     layout = lay_out(regions, lasting, builder.images, builder.group)
+    needed_later = _buffers(passes[2])
+    kept = [(i, b) for i, b in builder.data_buffers() if b in needed_later and b in layout.shared]
     return FastPlan(
-        graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root, plain
-    )
+        graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root,
+        plain, tuple(kept),
+    )  # fmt: skip
+
+
+def _buffers(parts: Pass) -> set[Buffer]:
+    programs = [part for part in parts if isinstance(part, list)]
+    return set().union(*(region.buffers() for program in programs for region in program))
 
 
 def _differentiates(graph: Graph) -> bool:
@@ -160,5 +170,3 @@ def _backward(builder: Builder, group: Group, made: Lowered | None) -> None:
     for bottom, wanted in zip(node.bottoms, builder.gradients.bottoms[node.index]):
         if wanted:
             builder.new_diff_planes(bottom)
-
-
