@@ -159,13 +159,13 @@ def test_everything_behind_the_sums(case):
 
 def test_local_operands_are_placed_by_call():
     case = CASES[0]._replace(images=2)
-    x, weights, dy = arrays(case)
+    x, weights, _ = arrays(case)
     assert np.array_equal(run(case, x, pack(case, weights), local=1), run(case, x, pack(case, weights)))
 
 
 def test_relu_keeps_nan():
     case = CASES[6]
-    x, weights, dy = arrays(case)
+    x, weights, _ = arrays(case)
     x[4] = np.nan
     got = run(case, x, pack(case, weights), relu=True)
     assert np.isnan(got[4]).all() and not np.isnan(np.delete(got, 4, 0)).any()

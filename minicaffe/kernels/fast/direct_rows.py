@@ -237,7 +237,7 @@ def partial_rows(channels: int) -> int:
 
 @row_kernel(DirectWeights, writes=("dw", "work"))
 def direct_weights(arena, r, start, stop):
-    """dw[tap, c, o] (+)= sum over output pixels of x[its input pixel of the tap, c] * dy[pixel, o]; units are images."""
+    """dw[tap, c, o] (+)= sum over output pixels p of x[input pixel of p and tap, c] * dy[p, o]; units are images."""
     lines = max(1, min(MOST_RUNS, DEPTH // r.out_width))
     total = (stop - start) * r.out_height
     at = 0

@@ -145,9 +145,9 @@ _depthwise_wide, _depthwise = _products(2, "depthwise"), _products(1, "depthwise
 
 @kernel
 def gather_lines(arena, record, weights, x_add, y_add, depth, shift_at, flags, columns):
-    """y_m + y_add = sum over taps t, k < depth of arena[x_tm + x_add + k] * panel[weights + place_t + k PANEL], + shift...
+    """row y_m + y_add = sum over taps t and k < depth of arena[x_tm + x_add + k] * row weights + place_t + k PANEL.
 
-    For each row m of a record; ``columns`` is LANES or PANEL; ``flags`` say what is added, and relu.
+    For each row m of a record; ``columns`` is LANES or PANEL; ``flags`` say what is added, and whether relu follows.
     """
     if columns == PANEL:
         _lines_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
@@ -166,7 +166,7 @@ def gather_table(arena, record, weights, y_add, depth, offsets, shift_at, flags,
 
 @kernel
 def gather_depthwise(arena, record, weights, add, shift_at, flags, columns):
-    """Lane by lane: y_m + add = sum over taps of arena[x_tm + add] * panel[weights + place_t], + shift..."""
+    """Lane by lane: row y_m + add = sum over taps t of row x_tm + add * row weights + place_t; then as the others."""
     if columns == PANEL:
         _depthwise_wide(arena, record, weights, add, add, 0, 0, shift_at, flags)
     else:
