@@ -109,6 +109,12 @@ def _by_columns(builder, matrix, values):
     return [_combination(builder, row, values) for row in matrix]
 
 
+def apply(builder, matrix, values):
+    """matrix @ values, for LLVM vectors."""
+    by = _by_rows if len(_pairs(matrix)) >= len(_pairs(matrix.T)) else _by_columns
+    return by(builder, matrix, values)
+
+
 def transform(matrix, accumulate: bool = False):
     """An intrinsic that writes (or adds) ``matrix X matrix'`` of a square tile X of vectors.
 
@@ -117,7 +123,6 @@ def transform(matrix, accumulate: bool = False):
     row of ``matrix`` has an element that is not zero.
     """
     rows, columns = matrix.shape
-    apply = _by_rows if len(_pairs(matrix)) >= len(_pairs(matrix.T)) else _by_columns
 
     @intrinsic
     def f(typing, source, at, down, across, target, to, to_down, to_across):

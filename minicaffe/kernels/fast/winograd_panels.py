@@ -1,0 +1,171 @@
+"""The weights of a Winograd convolution: from Caffe's order to transformed panels, and their gradient back.
+
+Caffe's order is (output, channel, taps, taps), over all groups' outputs. Transformed weights lie as (group, point,
+panel, channel, output of the panel) for forward; *swapped*, outputs and channels change places. Columns beyond the last
+output (or channel) are zero. A unit is LANES outputs by LANES channels.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import inline
+from .rows import Operand, place, row_kernel
+from .transforms import OUTPUTS, weights_3, weights_5, weights_gradient_3, weights_gradient_5
+from .vector import LANES, load, splat, store, transpose
+from .winograd_parts import PANEL
+
+
+class Weights(NamedTuple):
+    """Of one group, unless named otherwise."""
+
+    weights: Operand  # Caffe's order
+    panels: Operand
+    factor: Operand  # by which to multiply the weights of each output, where ``scaled``
+    work: Operand
+    taps: int
+    groups: int
+    channels: int
+    outputs: int
+    lanes_out: int
+    scaled: int
+
+
+class Swap(NamedTuple):
+    panels: Operand
+    swapped: Operand
+    work: Operand
+    planes: int  # groups x points
+    channels: int
+    outputs: int
+    lanes_in: int
+    lanes_out: int
+
+
+class Gradient(NamedTuple):
+    sums: Operand  # as panels; piece i is partial sum i
+    gradient: Operand  # Caffe's order, to be added to
+    work: Operand
+    count: int  # of partial sums
+    taps: int
+    groups: int
+    channels: int
+    outputs: int
+    lanes_out: int
+
+
+def units(groups: int, channels: int, outputs: int) -> int:
+    """Units of ``winograd_weights`` and ``winograd_weights_gradient``."""
+    return groups * -(-channels // LANES) * -(-outputs // LANES)
+
+
+def work_size(taps: int) -> int:
+    """Elements of ``work`` for any of the kernels here."""
+    return LANES * (LANES * taps * taps + (OUTPUTS + taps - 1) ** 2 + 3 * LANES)
+
+
+@inline
+def _panel_place(column, rows, columns):
+    """Where column number ``column`` (a multiple of LANES) of a plane begins, and the distance of its rows."""
+    panel = column // PANEL * PANEL
+    wide = min(PANEL, columns - panel)
+    return panel * rows + column - panel, wide
+
+
+@inline
+def _block(r, unit):
+    """The group, first channel and first output of a unit."""
+    blocks_in, blocks_out = (r.channels + LANES - 1) // LANES, (r.outputs + LANES - 1) // LANES
+    return unit // (blocks_in * blocks_out), unit // blocks_out % blocks_in * LANES, unit % blocks_out * LANES
+
+
+@row_kernel(Weights, writes=("panels", "work"))
+def winograd_weights(arena, r, start, stop):
+    """panels = weights g weights', g = factor * weights."""
+    size, side = r.taps * r.taps, r.taps + OUTPUTS - 1
+    plane, step, one = r.channels * r.lanes_out, r.channels * size, splat(np.float32(1))
+    turned, stage = r.work.base, r.work.base + LANES * LANES
+    for unit in range(start, stop):
+        g, channel, output = _block(r, unit)
+        wide, there = min(LANES, r.channels - channel), min(LANES, r.outputs - output)
+        at = r.weights.base + (g * r.outputs + output) * step + channel * size
+        factor = load(arena, r.factor.base + g * r.outputs + output) if r.scaled else one
+        for k in range(0, wide * size, LANES):
+            if there == LANES and k + LANES <= wide * size:
+                transpose(arena, at + k, step, arena, turned)
+            else:
+                for i in range(LANES):
+                    store(arena, turned + i * LANES, splat(np.float32(0)))
+                for lane in range(there):
+                    for i in range(min(LANES, wide * size - k)):
+                        arena[turned + i * LANES + lane] = arena[at + lane * step + k + i]
+            for i in range(LANES):
+                store(arena, stage + (k + i) * LANES, load(arena, turned + i * LANES) * factor)
+        offset, row = _panel_place(output, r.channels, r.lanes_out)
+        to = r.panels.base + g * side * side * plane + offset + channel * row
+        for c in range(wide):
+            source = stage + c * size * LANES
+            if r.taps == 3:
+                weights_3(arena, source, 3 * LANES, LANES, arena, to + c * row, side * plane, plane)
+            else:
+                weights_5(arena, source, 5 * LANES, LANES, arena, to + c * row, side * plane, plane)
+
+
+@row_kernel(Swap, writes=("swapped", "work"))
+def winograd_swap(arena, r, start, stop):
+    """swapped from panels. Units are (group, point)."""
+    before, after = r.work.base, r.work.base + LANES * LANES
+    zero = splat(np.float32(0))
+    for unit in range(start, stop):
+        source = r.panels.base + unit * r.channels * r.lanes_out
+        target = r.swapped.base + unit * r.outputs * r.lanes_in
+        for channel in range(0, r.lanes_in, LANES):
+            offset_to, row_to = _panel_place(channel, r.outputs, r.lanes_in)
+            there = min(LANES, r.channels - channel)
+            for output in range(0, r.lanes_out, LANES):
+                offset, row = _panel_place(output, r.channels, r.lanes_out)
+                at = source + offset + channel * row
+                to = target + offset_to + output * row_to
+                for i in range(LANES):
+                    store(arena, before + i * LANES, load(arena, at + i * row) if i < there else zero)
+                transpose(arena, before, LANES, arena, after)
+                for i in range(min(LANES, r.outputs - output)):
+                    store(arena, to + i * row_to, load(arena, after + i * LANES))
+
+
+@row_kernel(Gradient, writes=("gradient", "work"))
+def winograd_weights_gradient(arena, r, start, stop):
+    """gradient += transposed weight transform of the sum of the partial sums, in order."""
+    size, side = r.taps * r.taps, r.taps + OUTPUTS - 1
+    points, plane, step = side * side, r.channels * r.lanes_out, r.channels * size
+    turned = r.work.base
+    total = turned + LANES * LANES
+    stage = total + points * LANES
+    for unit in range(start, stop):
+        g, channel, output = _block(r, unit)
+        wide, there = min(LANES, r.channels - channel), min(LANES, r.outputs - output)
+        offset, row = _panel_place(output, r.channels, r.lanes_out)
+        for c in range(wide):
+            at = g * points * plane + offset + (channel + c) * row
+            for p in range(points):
+                value = load(arena, place(r.sums, 0, 0) + at + p * plane)
+                for part in range(1, r.count):
+                    value = value + load(arena, place(r.sums, part, 0) + at + p * plane)
+                store(arena, total + p * LANES, value)
+            to = stage + c * size * LANES
+            if r.taps == 3:
+                weights_gradient_3(arena, total, side * LANES, LANES, arena, to, 3 * LANES, LANES)
+            else:
+                weights_gradient_5(arena, total, side * LANES, LANES, arena, to, 5 * LANES, LANES)
+        to = r.gradient.base + (g * r.outputs + output) * step + channel * size
+        for k in range(0, wide * size, LANES):
+            left = wide * size - k
+            if left >= LANES:
+                transpose(arena, stage + k * LANES, LANES, arena, turned)
+                for lane in range(there):
+                    line = to + lane * step + k
+                    store(arena, line, load(arena, line) + load(arena, turned + lane * LANES))
+            else:
+                for lane in range(there):
+                    for i in range(left):
+                        arena[to + lane * step + k + i] += arena[stage + (k + i) * LANES + lane]

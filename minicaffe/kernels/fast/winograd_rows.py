@@ -1,0 +1,198 @@
+"""Winograd convolution on images that lie channels last: the row kernels.
+
+The algorithm and its transforms are those of ``winograd`` and ``transforms``, the parts those of ``winograd_parts``.
+For each point, tiles x channels meets channels x outputs in one product. Two schedules:
+
+- *blocks*: ``winograd_forward`` and ``winograd_backward`` take a block of tiles through all parts in the cache;
+- *whole*: the transforms of the batch are written out (``winograd_inputs``, ``winograd_gradients``), meet all the weights
+  in ``winograd_product``, and are brought back (``winograd_outputs``, ``winograd_input_gradients``). Then weights
+  are read once, and their gradient needs no partial sums.
+
+Transformed weights lie as (group, point, panel, channel, output of the panel): see ``winograd_panels``. An image cut
+into parts is cut between tiles.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import inline
+from .linked import call, call_with_row
+from .rows import Operand, place, row_kernel, starts_group
+from .transforms import OUTPUTS
+from .vector import LANES, splat, store
+from .winograd_parts import PANEL, Winograd, blank
+
+
+def work_size(values: Winograd) -> int:
+    """Elements of ``work``: zeros, and the transforms of one block where there are blocks."""
+    points = (values.taps + OUTPUTS - 1) ** 2
+    tiles = points * (values.block * (values.row_in + values.row_out) + 2 * LANES) if values.block else 0
+    return blank(values.lanes_in, values.lanes_out, values.groups) + tiles
+
+
+@inline
+def _points(r):
+    return (r.taps + OUTPUTS - 1) * (r.taps + OUTPUTS - 1)
+
+
+@inline
+def _clear(arena, at, size):
+    zero = splat(np.float32(0))
+    for i in range(at, at + size, LANES):
+        store(arena, i, zero)
+
+
+@inline
+def _clear_blank(arena, r):
+    """Fill the beginning of ``work`` with zeros; where they begin and end."""
+    size = 8 * r.groups * max(r.lanes_in, r.lanes_out)
+    _clear(arena, r.work.base, size)
+    return r.work.base, r.work.base + size
+
+
+@inline
+def _tiles_before(r, unit):
+    return unit // r.parts * r.tiles + r.tiles * (unit % r.parts) // r.parts
+
+
+# -- by blocks of tiles ---------------------------------------------------------------------------------------
+
+
+@row_kernel(Winograd, writes=("y", "work"))
+def winograd_forward(arena, r, start, stop):
+    """y. Units are parts of images."""
+    points, block, image = _points(r), r.block, start // r.parts
+    channels, lanes_out, row_in, row_out = r.channels, r.lanes_out, r.row_in, r.row_out
+    zeros, v = _clear_blank(arena, r)
+    plane_in, plane_out = block * row_in + LANES, block * row_out + LANES
+    m, last = v + points * plane_in, _tiles_before(r, stop)
+    for first in range(_tiles_before(r, start), last, block):
+        end = min(first + block, last)
+        for g in range(r.groups):
+            call_with_row(r.gather, arena, r, (image, first, end, g, v, plane_in, zeros))
+            u = r.weights.base + g * points * channels * lanes_out
+            call(
+                r.product, arena,
+                (points, v, plane_in, row_in, 1, u, channels * lanes_out, channels, 0, m, plane_out, 1, row_out,
+                 end - first, lanes_out, 2 * channels),
+            )  # fmt: skip
+            call_with_row(r.scatter, arena, r, (image, first, end, g, m, plane_out, zeros))
+
+
+@row_kernel(Winograd, writes=("dx", "sums", "work"))
+def winograd_backward(arena, r, start, stop):
+    """dx where ``scatter`` is given, and the partial sum of the weights' gradient where ``gather`` is.
+
+    Units are images. The partial sum is that of the transformed weights, laid out as these.
+    """
+    points, block, tiles = _points(r), r.block, r.tiles
+    channels, outputs, lanes_in, lanes_out = r.channels, r.outputs, r.lanes_in, r.lanes_out
+    row_in, row_out = r.row_in, r.row_out
+    zeros, v = _clear_blank(arena, r)
+    plane_in, plane_out = block * row_in + LANES, block * row_out + LANES
+    m, sums = v + points * plane_in, place(r.sums, start // r.images, 0)
+    fresh = starts_group(start, r.images)
+    if r.scatter:
+        for n in range(start, stop):
+            _clear(arena, place(r.dx, n, start), r.height * r.width * r.groups * lanes_in)
+    for first in range(start * tiles, stop * tiles, block):
+        end = min(first + block, stop * tiles)
+        add = 0 if fresh and first == start * tiles else 1
+        for g in range(r.groups):
+            call_with_row(r.gather_gradient, arena, r, (start, first, end, g, m, plane_out, zeros))
+            if r.gather:
+                call_with_row(r.gather, arena, r, (start, first, end, g, v, plane_in, zeros))
+                plane = channels * lanes_out
+                call(
+                    r.product, arena,
+                    (points, v, plane_in, 1, row_in, m, plane_out, 1, row_out, sums + g * points * plane, plane,
+                     channels, 0, channels, lanes_out, 2 * (end - first) + add),
+                )  # fmt: skip
+            if r.scatter:
+                u = r.weights.base + g * points * outputs * lanes_in
+                call(
+                    r.product, arena,
+                    (points, m, plane_out, row_out, 1, u, outputs * lanes_in, outputs, 0, v, plane_in, 1, row_in,
+                     end - first, lanes_in, 2 * outputs),
+                )  # fmt: skip
+                call_with_row(r.scatter, arena, r, (start, first, end, g, v, plane_in, zeros))
+
+
+# -- the whole batch ------------------------------------------------------------------------------------------
+
+
+class Product(NamedTuple):
+    """c = a b for each of ``points``, columns by panels; see ``winograd_parts.products`` for the numbers."""
+
+    a: Operand
+    b: Operand
+    c: Operand
+    points: int
+    a_point: int
+    a_row: int
+    a_step: int
+    b_point: int
+    b_panel: int
+    b_row: int
+    c_point: int
+    c_panel: int
+    c_row: int
+    rows: int
+    columns: int
+    depth: int
+    shares: int  # units of a point
+    product: int
+
+
+@row_kernel(Product, writes=("c",))
+def winograd_product(arena, r, start, stop):
+    """Units are (point, share of its panels)."""
+    panels = (r.columns + PANEL - 1) // PANEL
+    for unit in range(start, stop):
+        p, share = unit // r.shares, unit % r.shares
+        first = panels * share // r.shares * PANEL
+        last = min(panels * (share + 1) // r.shares * PANEL, r.columns)
+        a, b, c = r.a.base + p * r.a_point, r.b.base + p * r.b_point, r.c.base + p * r.c_point
+        call(
+            r.product, arena,
+            (1, a, 0, r.a_row, r.a_step, b + first * r.b_panel, 0, r.b_panel, r.b_row, c + first * r.c_panel, 0,
+             r.c_panel, r.c_row, r.rows, last - first, 2 * r.depth),
+        )  # fmt: skip
+
+
+@inline
+def _for_groups(arena, r, part, start, stop, row):
+    """Call a part for tiles of units [start, stop) and all groups, on transforms of the whole batch in ``tiled``."""
+    zeros, _ = _clear_blank(arena, r)
+    first, last = _tiles_before(r, start), _tiles_before(r, stop)
+    plane = r.images * r.tiles * row + LANES
+    for g in range(r.groups):
+        at = r.tiled.base + g * _points(r) * plane + first * row
+        call_with_row(part, arena, r, (start // r.parts, first, last, g, at, plane, zeros))
+
+
+@row_kernel(Winograd, writes=("tiled", "work"))
+def winograd_inputs(arena, r, start, stop):
+    """The transforms of x. Units are parts of images, as in all that follow."""
+    _for_groups(arena, r, r.gather, start, stop, r.row_in)
+
+
+@row_kernel(Winograd, writes=("tiled", "work"))
+def winograd_gradients(arena, r, start, stop):
+    """The transforms of the gradient of y."""
+    _for_groups(arena, r, r.gather_gradient, start, stop, r.row_out)
+
+
+@row_kernel(Winograd, writes=("y", "work"))
+def winograd_outputs(arena, r, start, stop):
+    """y from its transforms."""
+    _for_groups(arena, r, r.scatter, start, stop, r.row_out)
+
+
+@row_kernel(Winograd, writes=("dx", "work"))
+def winograd_input_gradients(arena, r, start, stop):
+    """dx from its transforms. Units are images: ``parts`` is 1."""
+    for n in range(start, stop):
+        _clear(arena, place(r.dx, n, start), r.height * r.width * r.groups * r.lanes_in)
+    _for_groups(arena, r, r.scatter, start, stop, r.row_in)
