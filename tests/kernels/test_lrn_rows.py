@@ -37,7 +37,8 @@ def make(case, beta, k=1.5, alpha=0.3):
     channels, height, width, size = CASES[case]
     x, dy = np.random.default_rng(3).standard_normal((2, IMAGES, channels, height, width)).astype(np.float32)
     lanes = whole_vectors(channels)
-    facts = dict(height=height, width=width, channels=channels, lanes=lanes, size=size, k=k, alpha=alpha, beta=beta)
+    facts = {"height": height, "width": width, "channels": channels, "lanes": lanes}
+    facts |= {"size": size, "k": k, "alpha": alpha, "beta": beta}
     return x, dy, lanes, facts
 
 

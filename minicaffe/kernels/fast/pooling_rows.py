@@ -166,7 +166,7 @@ class PoolGradient(NamedTuple):
 
 @inline
 def _windows(at, first, last, stride, kernel, outputs):
-    """The windows [first, last) that hold ``at``, from those of the place before; both count from the padding's edge."""
+    """The windows [first, last) that hold ``at``, from those of the place before; both from the padding's edge."""
     while first * stride + kernel <= at:
         first += 1
     while last < outputs and last * stride <= at:
