@@ -58,7 +58,7 @@ class Convolution(Layer):
         )
         missing = 3 - len(inputs)
         ones, zeros = (1,) * missing, (0,) * missing
-        w = windows(
+        w = self.windows = windows(
             count(x, 0, axis), channels // o.group, ones + inputs, ones + outputs, ones + kernel, ones + stride,
             zeros + pad, ones + dilation,
         )  # fmt: skip
