@@ -1,4 +1,4 @@
-"""Winograd's row kernels against the plain kernels in float64: odd geometries, groups, parts, chunks, local operands."""
+"""Winograd's row kernels against the plain ones in float64: odd geometries, groups, parts, chunks, local operands."""
 
 from types import SimpleNamespace
 
@@ -205,9 +205,9 @@ def whole(p, pieces_of_an_image=1):
     v = run(
         rows.winograd_inputs, pieces_of_an_image, x=pieces(x), tiled=(inputs, 0), gather=parts.gather_inputs.address
     )["tiled"]  # fmt: skip
-    a = dict(a_point=plane_in, a_row=p.lanes_in, a_step=1)
-    b = dict(b_point=p.channels * p.lanes_out, b_panel=p.channels, b_row=0)
-    c = dict(c_point=plane_out, c_panel=1, c_row=p.lanes_out + LANES)
+    a = {"a_point": plane_in, "a_row": p.lanes_in, "a_step": 1}
+    b = {"b_point": p.channels * p.lanes_out, "b_panel": p.channels, "b_row": 0}
+    c = {"c_point": plane_out, "c_panel": 1, "c_row": p.lanes_out + LANES}
     m = np.where(np.isnan(made := product(p, v, panels_of(p), outputs.shape, rows=total, columns=p.lanes_out,
                                           depth=p.channels, **a, **b, **c)), 3.0, made)  # fmt: skip
     y = run(

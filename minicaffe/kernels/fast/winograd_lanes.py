@@ -11,8 +11,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .transforms import OUTPUTS, apply, matrices
-from .vector import FLOAT, INDEX, VECTOR, constant, pointer, read, splat_value, write
+from .transforms import apply, matrices
+from .vector import INDEX, VECTOR, constant, pointer, read, splat_value, write
 
 _N = types.intp
 

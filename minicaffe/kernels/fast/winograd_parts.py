@@ -1,9 +1,9 @@
 """The five parts of a Winograd convolution on images that lie channels last, shared by its row kernels.
 
-A tile's transform is scattered over *points*: element (point, tile, channel) lies ``plane`` elements from point to point
-and ``row_in`` (inputs) or ``row_out`` (outputs) from tile to tile. Tiles are numbered (image, row, column) through the
-whole batch. Parts work on tiles [first, last) of group ``g``; ``tiled`` is where tile ``first`` of the first point
-lies, ``zeros`` where ``blank`` zeros lie, and ``start`` the first image of the call (see ``rows.place``).
+A tile's transform is spread over *points*: it is laid out as (point, tile, channel), points ``plane`` elements apart
+and tiles ``row_in`` (inputs) or ``row_out`` (outputs). Tiles are numbered (image, row, column) through the whole
+batch. Parts work on tiles [first, last) of group ``g``; ``tiled`` is where tile ``first`` of the first point lies,
+``zeros`` where ``blank`` zeros lie, and ``start`` the first image of the call (see ``rows.place``).
 """
 
 from typing import NamedTuple

@@ -4,7 +4,7 @@ The algorithm and its transforms are those of ``winograd`` and ``transforms``, t
 For each point, tiles x channels meets channels x outputs in one product. Two schedules:
 
 - *blocks*: ``winograd_forward`` and ``winograd_backward`` take a block of tiles through all parts in the cache;
-- *whole*: the transforms of the batch are written out (``winograd_inputs``, ``winograd_gradients``), meet all the weights
+- *whole*: the transforms of the batch are written out (``winograd_inputs``, ``winograd_gradients``), meet the weights
   in ``winograd_product``, and are brought back (``winograd_outputs``, ``winograd_input_gradients``). Then weights
   are read once, and their gradient needs no partial sums.
 

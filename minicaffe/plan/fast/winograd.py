@@ -10,7 +10,7 @@ from ...kernels.fast.transforms import OUTPUTS
 from ...kernels.fast.vector import LANES
 from ...kernels.fast.winograd import whole_vectors
 from .builder import NOTHING, Buffer, Builder
-from .convolution import Conv
+from .conv import Conv
 
 _BLOCK = 3 * 2**15
 """Elements of a block's transforms: with as many weights they fill three quarters of a second-level cache."""
@@ -172,14 +172,14 @@ def forward(b: Builder, conv: Conv) -> None:
     s = _Shape(b, conv)
     x, weights = b.lanes(conv.x), s.panels()
     residual = NOTHING if conv.residual is None else b.lanes(conv.residual)
-    ends = dict(
-        shift=conv.shift or NOTHING,
-        shifted=int(conv.shift is not None),
-        residual=residual,
-        added=int(conv.residual is not None),
-        relu=int(conv.relu),
-        scatter=parts.scatter_outputs.address,
-    )
+    ends = {
+        "shift": conv.shift or NOTHING,
+        "shifted": int(conv.shift is not None),
+        "residual": residual,
+        "added": int(conv.residual is not None),
+        "relu": int(conv.relu),
+        "scatter": parts.scatter_outputs.address,
+    }
     if not s.whole(False):
         row = s.values(
             False, x=x, y=b.new_lanes(conv.y), weights=weights, gather=parts.gather_inputs.address,
@@ -213,7 +213,7 @@ def backward(b: Builder, conv: Conv, dy: Buffer) -> None:
 
 def _block_backward(s: _Shape, dy: Buffer, gradient: Buffer | None, wanted: bool) -> None:
     b, conv = s.b, s.conv
-    fields = dict(y=dy, gather_gradient=parts.gather_gradients.address, product=parts.products.address)
+    fields = {"y": dy, "gather_gradient": parts.gather_gradients.address, "product": parts.products.address}
     if gradient is not None:
         sums = b.partials(f"{conv.node.name}.winograd.sums", s.weights)
         fields.update(x=b.lanes(conv.x), sums=sums, gather=parts.gather_inputs.address)
