@@ -15,12 +15,14 @@ from .conv import Conv, label
 _BLOCK = 120 * LANES  # a block of results, from its places to their end; in multiply-adds, as all costs
 _COPY = 2.0  # an element of the zero-bordered copy
 _NARROW = 1.4  # one vector of columns instead of two
+_MOST_CHANNELS = 8
 _MOST_WORK = 2**16  # elements of a strip and what belongs to it
 
 
 def fits(b: Builder, conv: Conv) -> bool:
     """The gradient of x is not computed here, and a strip must stay in the cache."""
-    return conv.groups == 1 and not b.wanted(conv.node) and _work(b, conv) <= _MOST_WORK
+    few = conv.groups == 1 and conv.w.channels <= _MOST_CHANNELS
+    return few and not b.wanted(conv.node) and _work(b, conv) <= _MOST_WORK
 
 
 def cost(b: Builder, conv: Conv) -> float:
