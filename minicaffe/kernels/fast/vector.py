@@ -213,6 +213,57 @@ def transpose_block(typing, source, at, row, there, target, to, line, wanted):
     return types.void(source, n, n, n, target, n, n, n), generate
 
 
+def _first(builder, count):
+    """A mask of the first ``count`` lanes."""
+    number = builder.trunc(count, _LANE)
+    kind = ir.VectorType(_LANE, LANES)
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, _LANE(0))
+    every = builder.shuffle_vector(one, one, ir.Constant(kind, [0] * LANES))
+    return builder.icmp_signed("<", ir.Constant(kind, list(range(LANES))), every)
+
+
+_MASK = ir.VectorType(ir.IntType(1), LANES)
+
+
+@intrinsic
+def load_first(typing, array, at, count):
+    """Like ``load`` of the first ``count`` lanes only, at least 0; the others are 0 and not read."""
+
+    def generate(context, builder, signature, args):
+        address = pointer(builder, elements(context, builder, signature.args[0], args[0]), args[1])
+        kind = ir.FunctionType(VECTOR, [address.type, _LANE, _MASK, VECTOR])
+        name = f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, [address, _LANE(4), _first(builder, args[2]), constant(0)])
+
+    return vector(array, types.intp, types.intp), generate
+
+
+@intrinsic
+def store_first(typing, array, at, count, value):
+    """Like ``store`` of the first ``count`` lanes only, at least 0."""
+
+    def generate(context, builder, signature, args):
+        address = pointer(builder, elements(context, builder, signature.args[0], args[0]), args[1])
+        kind = ir.FunctionType(ir.VoidType(), [VECTOR, address.type, _LANE, _MASK])
+        name = f"llvm.masked.store.v{LANES}f32.p0v{LANES}f32"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [args[3], address, _LANE(4), _first(builder, args[2])])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@intrinsic
+def first_lanes(typing, value, count):
+    """``value`` in the first ``count`` lanes, 0 in the others."""
+
+    def generate(context, builder, signature, args):
+        return builder.select(_first(builder, args[1]), args[0], constant(0))
+
+    return vector(vector, types.intp), generate
+
+
 # -- arithmetic ----------------------------------------------------------------------------------------------
 
 

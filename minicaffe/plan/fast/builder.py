@@ -277,6 +277,9 @@ class Builder:
         """Whether anyone has written a gradient of the value."""
         return value in self._diff
 
+    def has_diff_lanes(self, value: int) -> bool:
+        return "lanes" in self._diff.get(value, ())
+
     def new_diff_lanes(self, value: int) -> Buffer:
         """A buffer for the gradient of a value, to be overwritten by the next step."""
         return self._new(self._diff, value, "lanes")
@@ -295,6 +298,14 @@ class Builder:
     def alias_diff(self, value: int, other: int) -> None:
         """The gradient of ``value`` is that of ``other``, number by number."""
         self._diff[value] = self._diff[other]
+
+    def alias_planes(self, value: int, other: int) -> None:
+        """Like ``alias`` where only Caffe's order is the same under both shapes."""
+        self._data[value] = {"planes": self.planes(other)}
+
+    def alias_diff_planes(self, value: int, other: int) -> None:
+        """Likewise for their gradients."""
+        self._diff[value] = {"planes": self.diff_planes(other)}
 
     def settle(self, value: int) -> None:
         """Bring a value that the net keeps into its array."""
