@@ -63,9 +63,9 @@ def forward(kernel, w, x, parts=1, cuts=(), local=0):
 def backward(kernel, w, x, dy, mask, cuts=()):
     lanes, source, outputs = lanes_of(w, x)
     dx = np.full_like(source, np.nan)
-    values = dict(zip(w._fields[1:], w[1:]), lanes=lanes)
-    operands = {"dy": (to_lanes(dy, lanes), outputs), "mask": (mask, outputs // 4), "dx": (dx, source[0].size)}
-    return to_planes(call(kernel, IMAGES, cuts, **operands, **values)["dx"], x.shape[1])
+    values = dict(zip(w._fields[1:], w[1:]), lanes=lanes, parts=1)
+    operands = {"x": (dx, source[0].size), "y": (to_lanes(dy, lanes), outputs), "mask": (mask, outputs // 4)}
+    return to_planes(call(kernel, IMAGES, cuts, **operands, **values)["x"], x.shape[1])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Maximum and average over windows of images channels last; the geometry is that of ``kernels/pooling.py``.
 
-Forward, each output pixel looks over its window; backward, each input pixel gathers from the windows that it lies
-in, in order, so that everything is written once. Where a maximum was found is kept as a byte: its place in the
-window, row by row.
+Each output pixel looks over its window; backward it gives to its window, in order. Where a maximum was found is kept
+as a byte: its place in the window, row by row. Windows of 2 x 2 and 3 x 3 that lie inside the image are compiled for
+their size.
 
 A part of an image is some rows of outputs or, where there is one row only, some of the channels.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from .._jit import inline
 from .rows import Operand, place, row_kernel
 from .vector import LANES, load, splat, store
-from .window_vectors import maximum, store_bytes, where_byte, where_taken
+from .window_vectors import add_where_equal, load_bytes, maximum, store_bytes, where_taken
 
 MOST = 256
 """Elements of a window whose places fit a byte."""
 
 
 class Pool(NamedTuple):
-    """x, y and their gradients in ``lanes``; ``mask`` holds a byte where y holds a number, where it is kept."""
+    """x and y, or their gradients, in ``lanes``; ``mask`` holds a byte where y holds a number, where it is kept."""
 
     x: Operand
     y: Operand
@@ -63,165 +63,196 @@ def _extent(i, stride, pad, kernel, size):
     return min(first + kernel, size + pad) - first
 
 
+# -- one window: rows x columns pixels from ``at`` on ----------------------------------------------------------
+
+
+@inline
+def _places(arena, at, rows, columns, kernel_w, line, lanes, end, y, mask, to, corner):
+    """Maxima of [at, end) lanes and their places; that of the first pixel is ``corner``."""
+    begin = splat(np.float32(corner))
+    for lane in range(end):
+        lane *= LANES
+        best, found = load(arena, at + lane), splat(np.float32(0))
+        for i in range(rows):
+            for j in range(columns):
+                value, here = load(arena, at + lane + i * line + j * lanes), splat(np.float32(i * kernel_w + j))
+                found = where_taken(value, best, here, found)
+                best = maximum(value, best)
+        store(arena, y + to + lane, best)
+        store_bytes(arena, mask, to + lane, found + begin)
+
+
+@inline
+def _maxima(arena, at, rows, columns, line, lanes, vectors, to):
+    for lane in range(vectors):
+        lane *= LANES
+        best = load(arena, at + lane)
+        for i in range(rows):
+            for j in range(columns):
+                best = maximum(load(arena, at + lane + i * line + j * lanes), best)
+        store(arena, to + lane, best)
+
+
+@inline
+def _averages(arena, at, rows, columns, line, lanes, vectors, extent, to):
+    share = splat(np.float32(extent))
+    for lane in range(vectors):
+        lane *= LANES
+        total = splat(np.float32(0))
+        for i in range(rows):
+            for j in range(columns):
+                total = total + load(arena, at + lane + i * line + j * lanes)
+        store(arena, to + lane, total / share)
+
+
+@inline
+def _give_back(arena, dy, mask, to, rows, columns, kernel_w, line, lanes, vectors, corner, at):
+    """Add dy to where the maximum was found."""
+    begin = splat(np.float32(corner))
+    for lane in range(vectors):
+        lane *= LANES
+        value, found = load(arena, dy + to + lane), load_bytes(arena, mask, to + lane) - begin
+        for i in range(rows):
+            for j in range(columns):
+                into, here = at + lane + i * line + j * lanes, splat(np.float32(i * kernel_w + j))
+                store(arena, into, add_where_equal(load(arena, into), found, here, value))
+
+
+@inline
+def _spread(arena, dy, rows, columns, line, lanes, vectors, extent, at):
+    """Add dy / extent to the whole window."""
+    share = splat(np.float32(1) / np.float32(extent))
+    for lane in range(vectors):
+        lane *= LANES
+        value = load(arena, dy + lane) * share
+        for i in range(rows):
+            for j in range(columns):
+                into = at + lane + i * line + j * lanes
+                store(arena, into, load(arena, into) + value)
+
+
+# -- kernels -------------------------------------------------------------------------------------------------
+
+
 @row_kernel(Pool, writes=("y", "mask"))
 def max_pooling(arena, r, start, stop):
     """y = each window's largest, mask = its place in the window, the first among equals."""
-    width, lanes, out_width, parts = r.width, r.lanes, r.out_width, r.parts
+    width, lanes, parts = r.width, r.lanes, r.parts
     kernel_w, stride_w, pad_w = r.kernel_w, r.stride_w, r.pad_w
-    one, line = splat(np.float32(1)), width * lanes
+    line = width * lanes
     for unit in range(start, stop):
-        n, begin = unit // parts, start // parts
-        x, y, mask = place(r.x, n, begin), place(r.y, n, begin), place(r.mask, n, begin)
+        n, base = unit // parts, start // parts
         first, last, low, high = _share(r, unit % parts)
+        x, y, mask = place(r.x, n, base) + low, place(r.y, n, base), place(r.mask, n, base)
+        vectors = (high - low) // LANES
         for i in range(first, last):
             top, bottom = _inside(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
-            above = (top - i * r.stride_h + r.pad_h) * kernel_w
-            for j in range(out_width):
+            above, rows = (top - i * r.stride_h + r.pad_h) * kernel_w, bottom - top
+            for j in range(r.out_width):
                 left, right = _inside(j, stride_w, pad_w, kernel_w, width)
-                corner, to = x + top * line + left * lanes, (i * out_width + j) * lanes
-                begins = splat(np.float32(above + left - j * stride_w + pad_w))
-                skip = splat(np.float32(kernel_w - (right - left)))
-                reach, end = (right - left) * lanes, corner + (bottom - top) * line
-                for lane in range(low, high, LANES):
-                    best, found, index = load(arena, corner + lane), begins, begins
-                    for row in range(corner + lane, end + lane, line):
-                        for at in range(row, row + reach, lanes):
-                            value = load(arena, at)
-                            found = where_taken(value, best, index, found)
-                            best = maximum(value, best)
-                            index = index + one
-                        index = index + skip
-                    store(arena, y + to + lane, best)
-                    store_bytes(arena, mask, to + lane, found)
+                at, to, columns = x + top * line + left * lanes, (i * r.out_width + j) * lanes + low, right - left
+                corner = above + left - j * stride_w + pad_w
+                if (rows == 3) & (columns == 3) & (kernel_w == 3):
+                    _places(arena, at, 3, 3, 3, line, lanes, vectors, y, mask, to, corner)
+                elif (rows == 2) & (columns == 2) & (kernel_w == 2):
+                    _places(arena, at, 2, 2, 2, line, lanes, vectors, y, mask, to, corner)
+                else:
+                    _places(arena, at, rows, columns, kernel_w, line, lanes, vectors, y, mask, to, corner)
 
 
 @row_kernel(Pool, writes=("y",))
 def max_pooling_only(arena, r, start, stop):
     """y = each window's largest."""
-    width, lanes, out_width, parts = r.width, r.lanes, r.out_width, r.parts
-    kernel_w, stride_w, pad_w = r.kernel_w, r.stride_w, r.pad_w
+    width, lanes, parts = r.width, r.lanes, r.parts
     line = width * lanes
     for unit in range(start, stop):
-        n, begin = unit // parts, start // parts
-        x, y = place(r.x, n, begin), place(r.y, n, begin)
+        n, base = unit // parts, start // parts
         first, last, low, high = _share(r, unit % parts)
+        x, y, vectors = place(r.x, n, base) + low, place(r.y, n, base) + low, (high - low) // LANES
         for i in range(first, last):
             top, bottom = _inside(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
-            for j in range(out_width):
-                left, right = _inside(j, stride_w, pad_w, kernel_w, width)
-                corner, to = x + top * line + left * lanes, y + (i * out_width + j) * lanes
-                reach, end = (right - left) * lanes, corner + (bottom - top) * line
-                for lane in range(low, high, LANES):
-                    best = load(arena, corner + lane)
-                    for row in range(corner + lane, end + lane, line):
-                        for at in range(row, row + reach, lanes):
-                            best = maximum(load(arena, at), best)
-                    store(arena, to + lane, best)
+            for j in range(r.out_width):
+                left, right = _inside(j, r.stride_w, r.pad_w, r.kernel_w, width)
+                at, to = x + top * line + left * lanes, y + (i * r.out_width + j) * lanes
+                if (bottom - top == 3) & (right - left == 3):
+                    _maxima(arena, at, 3, 3, line, lanes, vectors, to)
+                else:
+                    _maxima(arena, at, bottom - top, right - left, line, lanes, vectors, to)
 
 
 @row_kernel(Pool, writes=("y",))
 def average_pooling(arena, r, start, stop):
     """y = the sum of each window over its extent, padding included as zeros."""
-    width, lanes, out_width, parts = r.width, r.lanes, r.out_width, r.parts
-    kernel_w, stride_w, pad_w = r.kernel_w, r.stride_w, r.pad_w
+    width, lanes, parts = r.width, r.lanes, r.parts
     line = width * lanes
     for unit in range(start, stop):
-        n, begin = unit // parts, start // parts
-        x, y = place(r.x, n, begin), place(r.y, n, begin)
+        n, base = unit // parts, start // parts
         first, last, low, high = _share(r, unit % parts)
+        x, y, vectors = place(r.x, n, base) + low, place(r.y, n, base) + low, (high - low) // LANES
         for i in range(first, last):
             top, bottom = _inside(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
-            rows = _extent(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
-            for j in range(out_width):
-                left, right = _inside(j, stride_w, pad_w, kernel_w, width)
-                extent = splat(np.float32(rows * _extent(j, stride_w, pad_w, kernel_w, width)))
-                corner, to = x + top * line + left * lanes, y + (i * out_width + j) * lanes
-                reach, end = (right - left) * lanes, corner + (bottom - top) * line
-                for lane in range(low, high, LANES):
-                    total = splat(np.float32(0))
-                    for row in range(corner + lane, end + lane, line):
-                        for at in range(row, row + reach, lanes):
-                            total = total + load(arena, at)
-                    store(arena, to + lane, total / extent)
-
-
-class PoolGradient(NamedTuple):
-    """As ``Pool``, with the gradient ``dy`` of y and that of x, ``dx``."""
-
-    dy: Operand
-    mask: Operand
-    dx: Operand
-    height: int
-    width: int
-    out_height: int
-    out_width: int
-    kernel_h: int
-    kernel_w: int
-    stride_h: int
-    stride_w: int
-    pad_h: int
-    pad_w: int
-    lanes: int
+            extent_h = _extent(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
+            for j in range(r.out_width):
+                left, right = _inside(j, r.stride_w, r.pad_w, r.kernel_w, width)
+                extent = extent_h * _extent(j, r.stride_w, r.pad_w, r.kernel_w, width)
+                at, to = x + top * line + left * lanes, y + (i * r.out_width + j) * lanes
+                if (bottom - top == 3) & (right - left == 3):
+                    _averages(arena, at, 3, 3, line, lanes, vectors, extent, to)
+                else:
+                    _averages(arena, at, bottom - top, right - left, line, lanes, vectors, extent, to)
 
 
 @inline
-def _windows(at, first, last, stride, kernel, outputs):
-    """The windows [first, last) that hold ``at``, from those of the place before; both from the padding's edge."""
-    while first * stride + kernel <= at:
-        first += 1
-    while last < outputs and last * stride <= at:
-        last += 1
-    return first, last
+def _clear(arena, at, end):
+    for i in range(at, end, LANES):
+        store(arena, i, splat(np.float32(0)))
 
 
-@row_kernel(PoolGradient, writes=("dx",))
+@row_kernel(Pool, writes=("x",))
 def max_pooling_backward(arena, r, start, stop):
-    """dx = the sum of dy over the windows whose maximum an element is."""
-    lanes, width, out_width = r.lanes, r.width, r.out_width
-    kernel_w, stride_w, pad_w = r.kernel_w, r.stride_w, r.pad_w
+    """x = the sum of y over the windows whose maximum an element is; by whole images."""
+    width, lanes, kernel_w, stride_w, pad_w = r.width, r.lanes, r.kernel_w, r.stride_w, r.pad_w
+    line, vectors = width * lanes, lanes // LANES
     for n in range(start, stop):
-        dy, mask, dx = place(r.dy, n, start), place(r.mask, n, start), place(r.dx, n, start)
-        top, bottom = 0, 0
-        for h in range(r.height):
-            top, bottom = _windows(h + r.pad_h, top, bottom, r.stride_h, r.kernel_h, r.out_height)
-            left, right = 0, 0
-            for w in range(width):
-                left, right = _windows(w + pad_w, left, right, stride_w, kernel_w, out_width)
-                to = dx + (h * width + w) * lanes
-                corner = (h + r.pad_h - top * r.stride_h) * kernel_w + w + pad_w - left * stride_w
-                for lane in range(0, lanes, LANES):
-                    total, row, outer = splat(np.float32(0)), corner, (top * out_width + left) * lanes + lane
-                    for _ in range(bottom - top):
-                        index, at = row, outer
-                        for _ in range(right - left):
-                            total = total + where_byte(arena, mask, at, index, load(arena, dy + at))
-                            index -= stride_w
-                            at += lanes
-                        row -= r.stride_h * kernel_w
-                        outer += out_width * lanes
-                    store(arena, to + lane, total)
+        dx, dy, mask = place(r.x, n, start), place(r.y, n, start), place(r.mask, n, start)
+        cleared = 0
+        for i in range(r.out_height):
+            top, bottom = _inside(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
+            _clear(arena, dx + cleared * line, dx + bottom * line)
+            cleared = max(cleared, bottom)
+            above, rows = (top - i * r.stride_h + r.pad_h) * kernel_w, bottom - top
+            for j in range(r.out_width):
+                left, right = _inside(j, stride_w, pad_w, kernel_w, width)
+                at, to, columns = dx + top * line + left * lanes, (i * r.out_width + j) * lanes, right - left
+                corner = above + left - j * stride_w + pad_w
+                if (rows == 3) & (columns == 3) & (kernel_w == 3):
+                    _give_back(arena, dy, mask, to, 3, 3, 3, line, lanes, vectors, corner, at)
+                elif (rows == 2) & (columns == 2) & (kernel_w == 2):
+                    _give_back(arena, dy, mask, to, 2, 2, 2, line, lanes, vectors, corner, at)
+                else:
+                    _give_back(arena, dy, mask, to, rows, columns, kernel_w, line, lanes, vectors, corner, at)
+        _clear(arena, dx + cleared * line, dx + r.height * line)
 
 
-@row_kernel(PoolGradient, writes=("dx",))
+@row_kernel(Pool, writes=("x",))
 def average_pooling_backward(arena, r, start, stop):
-    """dx = the sum of dy / extent over the windows that an element lies in."""
-    lanes, width, out_width = r.lanes, r.width, r.out_width
-    kernel_w, stride_w, pad_w = r.kernel_w, r.stride_w, r.pad_w
+    """x = the sum of y / extent over the windows that an element lies in; by whole images."""
+    width, lanes = r.width, r.lanes
+    line, vectors = width * lanes, lanes // LANES
     for n in range(start, stop):
-        dy, dx = place(r.dy, n, start), place(r.dx, n, start)
-        top, bottom = 0, 0
-        for h in range(r.height):
-            top, bottom = _windows(h + r.pad_h, top, bottom, r.stride_h, r.kernel_h, r.out_height)
-            left, right = 0, 0
-            for w in range(width):
-                left, right = _windows(w + pad_w, left, right, stride_w, kernel_w, out_width)
-                to = dx + (h * width + w) * lanes
-                for lane in range(0, lanes, LANES):
-                    total = splat(np.float32(0))
-                    for i in range(top, bottom):
-                        rows = _extent(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
-                        for j in range(left, right):
-                            extent = rows * _extent(j, stride_w, pad_w, kernel_w, width)
-                            share = splat(np.float32(1) / np.float32(extent))
-                            total = total + load(arena, dy + (i * out_width + j) * lanes + lane) * share
-                    store(arena, to + lane, total)
+        dx, dy = place(r.x, n, start), place(r.y, n, start)
+        cleared = 0
+        for i in range(r.out_height):
+            top, bottom = _inside(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
+            _clear(arena, dx + cleared * line, dx + bottom * line)
+            cleared = max(cleared, bottom)
+            extent_h = _extent(i, r.stride_h, r.pad_h, r.kernel_h, r.height)
+            for j in range(r.out_width):
+                left, right = _inside(j, r.stride_w, r.pad_w, r.kernel_w, width)
+                extent = extent_h * _extent(j, r.stride_w, r.pad_w, r.kernel_w, width)
+                at, to = dx + top * line + left * lanes, dy + (i * r.out_width + j) * lanes
+                if (bottom - top == 3) & (right - left == 3):
+                    _spread(arena, to, 3, 3, line, lanes, vectors, extent, at)
+                else:
+                    _spread(arena, to, bottom - top, right - left, line, lanes, vectors, extent, at)
+        _clear(arena, dx + cleared * line, dx + r.height * line)

@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .vector import LANES, constant, vector
+from .vector import LANES, VECTOR, vector
 
 _BYTE = ir.IntType(8)
 _BYTES = ir.VectorType(_BYTE, LANES)
@@ -59,15 +59,22 @@ def store_bytes(typing, arena, at, offset, value):
 
 
 @intrinsic
-def where_byte(typing, arena, at, offset, number, value):
-    """``value`` where the byte there equals ``number``, else 0."""
+def load_bytes(typing, arena, at, offset):
+    """Bytes as numbers."""
 
     def generate(context, builder, signature, args):
-        arena, at, offset, number, value = args
-        there = builder.load(_address(builder, arena, at, offset), align=1)
-        nothing = ir.Constant(_BYTES, ir.Undefined)
-        first = builder.insert_element(nothing, builder.trunc(number, _BYTE), _LANE(0))
-        everywhere = builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_LANE, LANES), [0] * LANES))
-        return builder.select(builder.icmp_unsigned("==", there, everywhere), value, constant(0))
+        whole = builder.zext(builder.load(_address(builder, *args), align=1), ir.VectorType(_LANE, LANES))
+        return builder.sitofp(whole, VECTOR)
 
-    return vector(arena, types.intp, types.intp, types.intp, vector), generate
+    return vector(arena, types.intp, types.intp), generate
+
+
+@intrinsic
+def add_where_equal(typing, total, x, y, value):
+    """``total + value`` where x equals y, else ``total``."""
+
+    def generate(context, builder, signature, args):
+        total, x, y, value = args
+        return builder.select(builder.fcmp_ordered("==", x, y), builder.fadd(total, value), total)
+
+    return vector(vector, vector, vector, vector), generate

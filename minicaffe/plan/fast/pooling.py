@@ -36,7 +36,7 @@ class Pooling:
             return
         kernel = kernels.max_pooling_backward if self.mask else kernels.average_pooling_backward
         dy, dx = b.diff_lanes(y), b.new_diff_lanes(x)
-        b.step(kernel, kernels.PoolGradient(dy, self.mask or NOTHING, dx, *self._geometry(), b.image(x).lanes))
+        b.step(kernel, kernels.Pool(dx, dy, self.mask or NOTHING, *self._geometry(), b.image(x).lanes, 1))
 
     def _values(self) -> tuple[int, int]:
         return self.node.bottoms[0], self.node.tops[0]
