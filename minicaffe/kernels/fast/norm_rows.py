@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._jit import inline
 from .activation_vectors import activated
 from .doubles import every, narrowed, square_root, widened
 from .rows import Operand, place, row_kernel
@@ -18,8 +19,8 @@ STAGE = 4096
 
 
 class Statistics(NamedTuple):
-    """Images of ``pixels`` of ``width`` lanes. ``moments``: each image's means, then its sums of squared deviations,
-    then work space, ``width`` numbers each."""
+    """Images of ``pixels`` of ``width`` lanes. ``moments``: ``width`` numbers each of an image's means less its
+    centres, of its sums of squared deviations from the mean, and of the centres."""
 
     x: Operand
     moments: Operand
@@ -31,13 +32,13 @@ class Statistics(NamedTuple):
 def statistics(arena, r, start, stop):
     """Mean and sum of squared deviations of each channel over an image.
 
-    Deviations are taken from the mean of the image's first pixels, and put right at the end: what that costs in
-    precision is bounded by the number of such pixels in an image, however far the mean lies from 0.
+    The centre is the mean of the image's first pixels. Sums of deviations from it are put right at the end: what that
+    costs in precision is bounded by the share of those pixels, however far the mean lies from 0.
     """
     pixels, width = r.pixels, r.width
     block = max(16, STAGE // width)
     zero = splat(np.float32(0))
-    share = np.float32(1.0 / pixels)
+    share = splat(np.float32(1.0 / pixels))
     for n in range(start, stop):
         x, means = place(r.x, n, start), place(r.moments, n, start)
         squares, centres = means + width, means + 2 * width
@@ -67,20 +68,19 @@ def statistics(arena, r, start, stop):
                 store(arena, squares + c, load(arena, squares + c) + (square_a + square_b))
         for c in range(0, width, LANES):
             total = load(arena, means + c)
-            shift = total * splat(share)
-            store(arena, means + c, load(arena, centres + c) + shift)
+            shift = total * share
+            store(arena, means + c, shift)
             store(arena, squares + c, load(arena, squares + c) - total * shift)
 
 
 class Combine(NamedTuple):
     """``images`` images of ``pixels``; units are blocks of LANES channels.
 
-    ``means`` and ``squares`` are as ``statistics`` left them; with one pixel ``means`` is x itself and ``squares``
-    is not read. ``gamma`` is not read unless ``scaled``. The running sums are times ``fraction``, plus the new ones.
+    ``sums`` is what ``statistics`` made; of images of one pixel it is x itself. ``gamma`` is not read
+    unless ``scaled``. The running sums are times ``fraction``, plus the new ones.
     """
 
-    means: Operand
-    squares: Operand
+    sums: Operand
     gamma: Operand
     moments: Operand
     running_mean: Operand
@@ -95,31 +95,37 @@ class Combine(NamedTuple):
     fraction: float
 
 
+@inline
+def _mean(arena, at, pixels, width):
+    """An image's means in float64."""
+    mean = widened(load(arena, at))
+    return mean + widened(load(arena, at + 2 * width)) if pixels > 1 else mean
+
+
 @row_kernel(Combine, writes=("moments", "running_mean", "running_variance", "running_factor"))
 def combine_statistics(arena, r, start, stop):
     """Moments of the whole batch in float64; running sums of the mean, the unbiased variance and 1."""
     images, pixels, width = r.images, r.pixels, r.width
-    step, square_step = r.means.step, r.squares.step
+    step = r.sums.step
     number = float(images * pixels)
     unbiased = number / (number - 1.0) if number > 1.0 else 1.0
     fraction = splat(np.float32(r.fraction))
     for u in range(start, stop):
         c = u * LANES
         there = min(LANES, r.channels - c)
-        at = r.means.base + c
+        at = r.sums.base + c
         total = every(0.0)
         for n in range(images):
-            total = total + widened(load(arena, at + n * step))
+            total = total + _mean(arena, at + n * step, pixels, width)
         mean = total * every(1.0 / images)
         spread = every(0.0)
         for n in range(images):
-            difference = widened(load(arena, at + n * step)) - mean
+            difference = _mean(arena, at + n * step, pixels, width) - mean
             spread = spread + difference * difference
         spread = spread * every(float(pixels))
         if pixels > 1:
-            at = r.squares.base + c
             for n in range(images):
-                spread = spread + widened(load(arena, at + n * square_step))
+                spread = spread + widened(load(arena, at + n * step + width))
         variance = spread * every(1.0 / number)
         inverse = first_lanes(narrowed(every(1.0) / square_root(variance + every(r.eps))), there)
         centre = first_lanes(narrowed(mean), there)

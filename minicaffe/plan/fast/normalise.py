@@ -92,13 +92,12 @@ class Normalise:
 
     def _statistics(self, x: Buffer, moments: Buffer, gamma: Buffer | None, running: list[Buffer]) -> None:
         b, image, options = self.b, self.image, self.norm.layer.options
-        means, squares = x, NOTHING
+        sums = x
         if image.pixels > 1:
-            means = b.buffer(f"{self.norm.name}.statistics", 3 * image.lanes)
-            squares = Part(means, image.lanes)
-            b.step(statistics, Statistics(x, means, image.pixels, image.lanes))
+            sums = b.buffer(f"{self.norm.name}.statistics", 3 * image.lanes)
+            b.step(statistics, Statistics(x, sums, image.pixels, image.lanes))
         values = Combine(
-            means, squares, gamma or NOTHING, moments, *running, b.images, image.pixels, image.channels, image.lanes,
+            sums, gamma or NOTHING, moments, *running, b.images, image.pixels, image.channels, image.lanes,
             int(gamma is not None), options.eps, options.moving_average_fraction,
         )  # fmt: skip
         b.over(self.units, combine_statistics, values)

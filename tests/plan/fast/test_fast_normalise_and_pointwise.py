@@ -21,7 +21,7 @@ def convolution(name, bottom, outputs=21, top=None):
 
 
 XAVIER = 'weight_filler { type: "xavier" } bias_filler { type: "constant" value: 0.3 }'
-DENSE = layer("InnerProduct", "dense", "data", "conv", "inner_product_param { num_output: 37 %s }" % XAVIER)
+DENSE = layer("InnerProduct", "dense", "data", "conv", f"inner_product_param {{ num_output: 37 {XAVIER} }}")
 NORM = layer("BatchNorm", "norm", "conv", "out")
 STORED = layer("BatchNorm", "norm", "conv", "out", "batch_norm_param { use_global_stats: true }")
 FROM_BATCH = layer("BatchNorm", "norm", "conv", "out", "batch_norm_param { use_global_stats: false eps: 0.01 }")
@@ -88,9 +88,8 @@ LOSS = layer("EuclideanLoss", "loss", "score target", "loss")
 def net(name, batch, phase, plan):
     shape = f"shape {{ dim: {batch} dim: 3 dim: 7 dim: 9 }}"
     text = "force_backward: true " + layer("Input", "data", "", "data", f"input_param {{ {shape} }}")
-    text += NETS[name] + layer(
-        "InnerProduct", "last", "out", "score", f"inner_product_param {{ num_output: 5 {XAVIER} }}"
-    )
+    text += NETS[name]
+    text += layer("InnerProduct", "last", "out", "score", f"inner_product_param {{ num_output: 5 {XAVIER} }}")
     if phase == minicaffe.TRAIN:
         target = f"input_param {{ shape {{ dim: {batch} dim: 5 }} }}"
         text += layer("Input", "target", "", "target", target) + LOSS
