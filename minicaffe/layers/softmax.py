@@ -1,6 +1,6 @@
 """Softmax: probabilities from scores."""
 
-from ..kernels._jit import distinct, run
+from ..kernels._jit import ELEMENTS, distinct, run
 from ..kernels.softmax import softmax_planes, softmax_planes_backward, softmax_rows, softmax_rows_backward
 from .base import Inferred, Layer, Scratch, axis_index, register
 from .shapes import around_axis
@@ -28,10 +28,16 @@ class Softmax(Layer):
         if bottom_diffs[0] is None:
             return
         y, dy, dx = (array.reshape(self.view) for array in (tops[0], top_diffs[0], bottom_diffs[0]))
+        grain = rows_grain(y)
         if y.ndim == 2:
-            run(softmax_rows_backward, len(y), distinct(dy, dx), y, dx)
+            run(softmax_rows_backward, len(y), distinct(dy, dx), y, dx, grain=grain)
         else:
-            run(softmax_planes_backward, len(y), distinct(dy, dx), y, self.scratch.work, dx)
+            run(softmax_planes_backward, len(y), distinct(dy, dx), y, self.scratch.work, dx, grain=grain)
+
+
+def rows_grain(array) -> int:
+    """How many rows are worth a thread's while."""
+    return max(1, ELEMENTS * len(array) // max(1, array.size))
 
 
 def softmax(x, work, y) -> None:
@@ -40,6 +46,6 @@ def softmax(x, work, y) -> None:
     ``work`` is (outer, inner); only the second form uses it.
     """
     if y.ndim == 2:
-        run(softmax_rows, len(y), distinct(x, y), y)
+        run(softmax_rows, len(y), distinct(x, y), y, grain=rows_grain(y))
     else:
-        run(softmax_planes, len(y), distinct(x, y), work, y)
+        run(softmax_planes, len(y), distinct(x, y), work, y, grain=rows_grain(y))

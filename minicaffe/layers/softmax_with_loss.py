@@ -7,7 +7,7 @@ from ..kernels.softmax import log_loss, softmax_loss_backward
 from .base import Inferred, Layer, Scratch, axis_index, register
 from .labels import check_label_count, read_labels
 from .shapes import around_axis
-from .softmax import softmax
+from .softmax import rows_grain, softmax
 
 _FLOOR = np.float32(1.17549435e-38)  # FLT_MIN: a probability of 0 costs 87.3365
 
@@ -54,7 +54,16 @@ class SoftmaxWithLoss(Layer):
         probability = scratch.probability
         softmax(bottoms[0].reshape(self.softmax_view), scratch.work, probability.reshape(self.softmax_view))
         floor = probability.dtype.type(_FLOOR)
-        run(log_loss, outer, probability, scratch.label, floor, scratch.loss, scratch.counted)
+        run(
+            log_loss,
+            outer,
+            probability,
+            scratch.label,
+            floor,
+            scratch.loss,
+            scratch.counted,
+            grain=rows_grain(probability),
+        )
         tops[0].fill(scratch.loss.sum() / self._normaliser())
         if len(tops) > 1:
             np.copyto(tops[1].reshape(self.view), probability)
@@ -63,7 +72,8 @@ class SoftmaxWithLoss(Layer):
         if bottom_diffs[0] is not None:
             dx = bottom_diffs[0].reshape(self.view)
             factor = dx.dtype.type(float(top_diffs[0]) / self._normaliser())
-            run(softmax_loss_backward, self.view[0], self.scratch.probability, self.scratch.label, factor, dx)
+            scratch, grain = self.scratch, rows_grain(dx)
+            run(softmax_loss_backward, self.view[0], scratch.probability, scratch.label, factor, dx, grain=grain)
 
     def _normaliser(self) -> float:
         outer, _, inner = self.view
