@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import inline
+from .._jit import inline, kernel
 from .rows import Operand, place, row_kernel
-from .vector import LANES, load, splat, store
-from .window_vectors import add_where_equal, load_bytes, maximum, store_bytes, where_taken
+from .vector import LANES, larger, load, splat, store
+from .window_vectors import add_where_equal, any_nan, choose_equal, load_bytes, maximum, store_bytes, where_taken
 
 MOST = 256
 """Elements of a window whose places fit a byte."""
@@ -66,19 +66,49 @@ def _extent(i, stride, pad, kernel, size):
 # -- one window: rows x columns pixels from ``at`` on ----------------------------------------------------------
 
 
+@kernel
+def _exact(arena, at, rows, columns, kernel_w, line, lanes, to):
+    """The maxima of one vector of lanes where NaN may be among them, to ``to``; returns their places."""
+    best, found = load(arena, at), splat(np.float32(0))
+    for i in range(rows):
+        for j in range(columns):
+            value, here = load(arena, at + i * line + j * lanes), splat(np.float32(i * kernel_w + j))
+            found = where_taken(value, best, here, found)
+            best = maximum(value, best)
+    store(arena, to, best)
+    return found
+
+
 @inline
-def _places(arena, at, rows, columns, kernel_w, line, lanes, end, y, mask, to, corner):
-    """Maxima of [at, end) lanes and their places; that of the first pixel is ``corner``."""
+def _largest(arena, at, rows, columns, line, lanes):
+    """The maxima of one vector of lanes, and a sum that is NaN if one of the numbers is."""
+    best = total = load(arena, at)
+    for j in range(1, columns):
+        value = load(arena, at + j * lanes)
+        best, total = larger(value, best), total + value
+    for i in range(1, rows):
+        for j in range(columns):
+            value = load(arena, at + i * line + j * lanes)
+            best, total = larger(value, best), total + value
+    return best, total
+
+
+@inline
+def _places(arena, at, rows, columns, kernel_w, line, lanes, vectors, y, mask, to, corner):
+    """Maxima and their places; that of the first pixel is ``corner``."""
     begin = splat(np.float32(corner))
-    for lane in range(end):
+    for lane in range(vectors):
         lane *= LANES
-        best, found = load(arena, at + lane), splat(np.float32(0))
-        for i in range(rows):
-            for j in range(columns):
-                value, here = load(arena, at + lane + i * line + j * lanes), splat(np.float32(i * kernel_w + j))
-                found = where_taken(value, best, here, found)
-                best = maximum(value, best)
-        store(arena, y + to + lane, best)
+        best, total = _largest(arena, at + lane, rows, columns, line, lanes)
+        if any_nan(total):
+            found = _exact(arena, at + lane, rows, columns, kernel_w, line, lanes, y + to + lane)
+        else:
+            found = splat(np.float32(0))
+            for i in range(rows - 1, -1, -1):
+                for j in range(columns - 1, -1, -1):
+                    value = load(arena, at + lane + i * line + j * lanes)
+                    found = choose_equal(value, best, splat(np.float32(i * kernel_w + j)), found)
+            store(arena, y + to + lane, best)
         store_bytes(arena, mask, to + lane, found + begin)
 
 
@@ -86,11 +116,10 @@ def _places(arena, at, rows, columns, kernel_w, line, lanes, end, y, mask, to, c
 def _maxima(arena, at, rows, columns, line, lanes, vectors, to):
     for lane in range(vectors):
         lane *= LANES
-        best = load(arena, at + lane)
-        for i in range(rows):
-            for j in range(columns):
-                best = maximum(load(arena, at + lane + i * line + j * lanes), best)
+        best, total = _largest(arena, at + lane, rows, columns, line, lanes)
         store(arena, to + lane, best)
+        if any_nan(total):
+            _exact(arena, at + lane, rows, columns, columns, line, lanes, to + lane)
 
 
 @inline

@@ -46,6 +46,28 @@ def where_taken(typing, value, best, index, known):
 
 
 @intrinsic
+def choose_equal(typing, x, y, a, b):
+    """``a`` where x equals y, else ``b``."""
+
+    def generate(context, builder, signature, args):
+        x, y, a, b = args
+        return builder.select(builder.fcmp_ordered("==", x, y), a, b)
+
+    return vector(vector, vector, vector, vector), generate
+
+
+@intrinsic
+def any_nan(typing, value):
+    """Whether a lane is NaN."""
+
+    def generate(context, builder, signature, args):
+        bits = builder.bitcast(builder.fcmp_unordered("uno", args[0], args[0]), ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return types.boolean(vector), generate
+
+
+@intrinsic
 def store_bytes(typing, arena, at, offset, value):
     """Write ``value``, whole numbers from 0 to 255, as bytes."""
 
