@@ -12,8 +12,11 @@ from ...kernels.fast.winograd import whole_vectors
 from .builder import NOTHING, Buffer, Builder
 from .conv import Conv
 
-_BLOCK = 3 * 2**15
-"""Elements of a block's transforms: with as many weights they fill three quarters of a second-level cache."""
+_BLOCK = 5 * 2**15
+"""Elements of a block's transforms that the second-level cache holds beside what they meet."""
+
+_LARGEST_BLOCK = 5 * 2**17
+"""The same where the weights do not fit that cache, and fewer blocks read them less often."""
 
 _RESIDENT = 2**16
 """Most transformed weights that stay in the cache beside a block."""
@@ -21,10 +24,10 @@ _RESIDENT = 2**16
 _CHUNK = 4
 """Images of a call, about, where the batch runs in chunks."""
 
-_GATHER = {3: 5500, 5: 11000}
-"""What the transform of one vector of a tile of inputs costs, in multiply-adds, by taps; the gradient's is the same."""
+_GATHER = {3: 4300, 5: 8400}
+"""What the transform of one vector of a tile of inputs costs, in multiply-adds, by taps."""
 
-_SCATTER = {3: 5500, 5: 8000}
+_SCATTER = {3: 3800, 5: 5600}
 """The like for outputs."""
 
 _READ = {True: 12, False: 3}
@@ -67,7 +70,9 @@ class _Shape:
 
     @property
     def block(self) -> int:
-        return max(8, _BLOCK // self.tile // 8 * 8)
+        """Tiles of a block."""
+        elements = min(max(_BLOCK, self.weights // self.groups // 2), _LARGEST_BLOCK)
+        return max(8, elements // self.tile // 8 * 8)
 
     def values(self, whole: bool, **others) -> parts.Winograd:
         """A row with ``work`` of its own."""
