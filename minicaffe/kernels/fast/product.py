@@ -135,23 +135,23 @@ def _multiply_narrow(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, row
 
 
 @inline
-def _multiply_deep(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, depth):
-    """``multiply`` for one vector of columns that is overwritten: twice as many sums, to keep the processor busy."""
+def _multiply_deep(a, a_at, a_row, b, b_at, b_row, c, c_at, c_row, rows, depth):
+    """``multiply`` for one vector of columns and an a_step of 1: twice as many sums, to keep the processor busy."""
     i = 0
     while i < rows:
         left = rows - i
         x, y = a_at + i * a_row, c_at + i * c_row
         if left >= ROWS:
-            _full_deep(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, False)
+            _full_deep(a, x, a_row, 1, b, b_at, b_row, c, y, c_row, depth, False)
             i += ROWS
         elif left >= 4:
-            _four_deep(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, False)
+            _four_deep(a, x, a_row, 1, b, b_at, b_row, c, y, c_row, depth, False)
             i += 4
         elif left >= 2:
-            _two_deep(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, False)
+            _two_deep(a, x, a_row, 1, b, b_at, b_row, c, y, c_row, depth, False)
             i += 2
         else:
-            _one_deep(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, False)
+            _one_deep(a, x, a_row, 1, b, b_at, b_row, c, y, c_row, depth, False)
             i += 1
 
 
@@ -168,7 +168,7 @@ def multiply(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, colum
         _multiply_wide(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, wide, depth, accumulate)
     if wide < columns:
         b_at, c_at = b_at + wide, c_at + wide
-        if a_row != 1 and not accumulate:
-            _multiply_deep(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, depth)
+        if a_step == 1 and a_row != 1 and not accumulate:
+            _multiply_deep(a, a_at, a_row, b, b_at, b_row, c, c_at, c_row, rows, depth)
         else:
             _multiply_narrow(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, depth, accumulate)
