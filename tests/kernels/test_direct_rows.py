@@ -99,7 +99,20 @@ def pack(case, weights, factor=None, swapped=False):
     return out["panels"]
 
 
-def run(case, x, panels, *, swapped=False, shift=None, residual=None, relu=False, cuts=(), parts=(1, 1), local=0):
+def run(
+    case,
+    x,
+    panels,
+    *,
+    swapped=False,
+    shift=None,
+    residual=None,
+    relu=False,
+    cuts=(),
+    parts=(1, 1),
+    local=0,
+    block=d.ROWS,
+):
     """The output, or swapped the gradient of the input, as planes."""
     columns, rows = (case.channels, case.outputs) if swapped else (case.outputs, case.channels)
     source, target = (case.out_size, case.size) if swapped else (case.size, case.out_size)
@@ -122,7 +135,7 @@ def run(case, x, panels, *, swapped=False, shift=None, residual=None, relu=False
         reach_h=sign * case.dilation[0], reach_w=sign * case.dilation[1], offset_h=-sign * case.pad[0],
         offset_w=-sign * case.pad[1], divide_h=divide[0], divide_w=divide[1], groups=case.groups, channels=rows,
         outputs=columns, flags=SHIFT * (shift is not None) + RESIDUAL * (residual is not None) + RELU * relu,
-        depthwise=0, strip=strip, pixel_parts=parts[0], output_parts=parts[1],
+        depthwise=0, rows=block, strip=strip, pixel_parts=parts[0], output_parts=parts[1],
     )  # fmt: skip
     return to_planes(out["y"], case.groups * columns)
 
@@ -143,6 +156,7 @@ def test_output(case):
         assert np.array_equal(run(case, x, panels, cuts=(1,)), got)
     assert np.array_equal(run(case, x, panels, parts=(3, 1)), got)
     assert np.array_equal(run(case, x, panels, parts=(2, 2), cuts=(1, 5)), got)
+    assert np.array_equal(run(case, x, panels, block=d.ROWS - 1), got)
 
 
 @pytest.mark.parametrize("case", CASES)

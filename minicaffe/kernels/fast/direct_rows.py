@@ -15,7 +15,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .._jit import inline, kernel
-from .gather import HEADER, PANEL, RESIDUAL, RUN, TAP, gather_depthwise, gather_lines, gather_sums, set_number
+from .gather import (
+    HEADER,
+    PANEL,
+    RESIDUAL,
+    RUN,
+    TAP,
+    gather_depthwise,
+    gather_lines,
+    gather_sums,
+    get_number,
+    set_number,
+)
 from .layout import clear
 from .rows import Operand, place, row_kernel, starts_group
 from .vector import LANES, ROWS
@@ -30,6 +41,8 @@ DEPTH = 256
 """Pixels that pass through all taps and channels together, in weight gradients: a first-level cache of them."""
 
 MOST_RUNS = 64
+
+_LISTED = 3  # numbers of a tap in the list of a phase's taps
 
 
 class Direct(NamedTuple):
@@ -62,14 +75,21 @@ class Direct(NamedTuple):
     outputs: int
     flags: int
     depthwise: int  # 1: output o sums channel o alone; groups and channels are 1
+    rows: int  # of a block, see ``block_rows``
     strip: int  # blocks, see ``strip_blocks``
     pixel_parts: int
     output_parts: int
 
 
-def record_size(taps: int) -> int:
+@inline
+def record_size(taps):
     """Elements of the arena that a block's record takes."""
     return 2 * (HEADER + taps * TAP)
+
+
+def block_rows(pixels: int) -> int:
+    """Rows of a block: one less than usual where that leaves fewer without a pixel."""
+    return min((ROWS, ROWS - 1), key=lambda rows: -(-pixels // rows) * rows)
 
 
 def strip_blocks(channels: int, pixels: int) -> int:
@@ -78,8 +98,19 @@ def strip_blocks(channels: int, pixels: int) -> int:
 
 
 def direct_work(x_lanes: int, y_lanes: int, taps: int, blocks: int) -> int:
-    """Elements of ``work``: a line of zeros, a line that nobody reads, the records."""
-    return x_lanes + y_lanes + blocks * record_size(taps)
+    """Elements of ``work``: a list of taps, a line of zeros, a line that nobody reads, the records."""
+    return 2 * taps * _LISTED + LANES + x_lanes + y_lanes + blocks * record_size.py_func(taps)
+
+
+@inline
+def _zeros(r):
+    """Where the line of zeros begins; the line that nobody reads follows."""
+    return r.work.base + (2 * r.kernel_h * r.kernel_w * _LISTED + LANES - 1) // LANES * LANES
+
+
+@inline
+def _records(r):
+    return _zeros(r) + r.x_lanes + r.y_lanes
 
 
 class _Span(NamedTuple):
@@ -99,7 +130,7 @@ def direct(arena, r, start, stop):
     Units are images, or their parts: pixel_parts * output_parts to an image.
     """
     parts = r.pixel_parts * r.output_parts
-    clear(arena, r.work.base, r.work.base + r.x_lanes)
+    clear(arena, _zeros(r), _zeros(r) + r.x_lanes)
     if parts == 1:
         _direct_span(arena, r, _Span(start, stop, start, 0, 0))
     else:
@@ -116,71 +147,93 @@ def _direct_span(arena, r, span):
             down = (r.out_height - phase_h + r.divide_h - 1) // r.divide_h
             across = (r.out_width - phase_w + r.divide_w - 1) // r.divide_w
             pixels = (span.last - span.first) * down * across
-            blocks = -(-pixels // ROWS)
+            blocks = -(-pixels // r.rows)
             at = blocks * span.pixel_part // r.pixel_parts
             end = blocks * (span.pixel_part + 1) // r.pixel_parts
-            while at < end:
-                count = min(r.strip, end - at)
-                _write_records(arena, r, span, phase_h, phase_w, down, across, at * ROWS, count)
-                _strip_products(arena, r, span, count)
-                at += count
+            if at < end:
+                phase = _Phase(phase_h, phase_w, down, across, _write_taps(arena, r, phase_h, phase_w))
+                while at < end:
+                    count = min(r.strip, end - at)
+                    _write_records(arena, r, span, phase, at * r.rows, count)
+                    _strip_products(arena, r, span, count)
+                    at += count
+
+
+class _Phase(NamedTuple):
+    """Output pixels (row + i divide_h, column + j divide_w), i < down, j < across, and how many taps they have."""
+
+    row: int
+    column: int
+    down: int
+    across: int
+    taps: int
 
 
 @inline
-def _write_records(arena, r, span, phase_h, phase_w, down, across, first, count):
-    """Records of ``count`` blocks, from the first-th pixel of the phase."""
-    zeros, unread = r.work.base, r.work.base + r.x_lanes
-    kernel_h, kernel_w, height, width = r.kernel_h, r.kernel_w, r.height, r.width
-    scale_h, scale_w, reach_h, reach_w = r.scale_h, r.scale_w, r.reach_h, r.reach_w
-    divide_h, divide_w, x_lanes = r.divide_h, r.divide_w, r.x_lanes
-    size = 2 * (HEADER + kernel_h * kernel_w * TAP)
+def _write_taps(arena, r, phase_h, phase_w):
+    """The taps of a phase: row and column that output pixel (0, 0) of the phase reads, place of the weights."""
+    taps = r.work.base
     weights = r.channels * PANEL
-    n = span.first + first // (down * across)
-    i, j = first // across % down, first % across
+    count = 0
+    for i in range(r.kernel_h):
+        h = phase_h * r.scale_h + i * r.reach_h + r.offset_h
+        for j in range(r.kernel_w):
+            w = phase_w * r.scale_w + j * r.reach_w + r.offset_w
+            if h % r.divide_h == 0 and w % r.divide_w == 0:
+                set_number(arena, taps, count * _LISTED, h // r.divide_h)
+                set_number(arena, taps, count * _LISTED + 1, w // r.divide_w)
+                set_number(arena, taps, count * _LISTED + 2, (i * r.kernel_w + j) * weights)
+                count += 1
+    return count
+
+
+@inline
+def _write_records(arena, r, span, phase, first, count):
+    """Records of ``count`` blocks, from the first-th pixel of the phase."""
+    listed, zeros, records = r.work.base, _zeros(r), _records(r)
+    unread = zeros + r.x_lanes
+    height, width, x_lanes, rows, last = r.height, r.width, r.x_lanes, r.rows, span.last
+    scale_h, scale_w, divide_w, taps, across = r.scale_h, r.scale_w, r.divide_w, phase.taps, phase.across
+    size = record_size(r.kernel_h * r.kernel_w)
+    added = r.flags & RESIDUAL
+    n = span.first + first // (phase.down * across)
+    i, j = first // across % phase.down, first % across
     for block in range(count):
-        record = unread + r.y_lanes + block * size
-        taps = 0
-        for m in range(ROWS):
-            taps = 0
-            there = n < span.last
-            image = min(n, span.last - 1)
-            row, column = phase_h + i * divide_h, phase_w + j * divide_w
-            to = (row * r.out_width + column) * r.y_lanes
-            set_number(arena, record, 1 + m, place(r.y, image, span.start) + to if there else unread)
-            add = place(r.residual, image, span.start) + to if there and r.flags & RESIDUAL else unread
-            set_number(arena, record, 1 + ROWS + m, add)
-            x = place(r.x, image, span.start)
-            h = row * scale_h + r.offset_h
-            for kernel_row in range(kernel_h):
-                if h % divide_h == 0:
-                    inside = there and 0 <= h < height * divide_h
-                    line = x + h // divide_h * width * x_lanes
-                    w = column * scale_w + r.offset_w
-                    for kernel_column in range(kernel_w):
-                        if w % divide_w == 0:
-                            tap = HEADER + taps * TAP
-                            if m == 0:
-                                set_number(arena, record, tap, (kernel_row * kernel_w + kernel_column) * weights)
-                            seen = inside and 0 <= w < width * divide_w
-                            set_number(arena, record, tap + 1 + m, line + w // divide_w * x_lanes if seen else zeros)
-                            taps += 1
-                        w += reach_w
-                h += reach_h
-            j += 1
-            if j == across:
-                j = 0
-                i += 1
-                if i == down:
-                    i = 0
-                    n += 1
+        record = records + block * size
         set_number(arena, record, 0, taps)
+        for tap in range(taps):
+            set_number(arena, record, HEADER + tap * TAP, get_number(arena, listed, tap * _LISTED + 2))
+        for m in range(ROWS):
+            if m < rows and n < last:
+                to = ((phase.row + i * r.divide_h) * r.out_width + phase.column + j * divide_w) * r.y_lanes
+                set_number(arena, record, 1 + m, place(r.y, n, span.start) + to)
+                if added:
+                    set_number(arena, record, 1 + ROWS + m, place(r.residual, n, span.start) + to)
+                x, h, w = place(r.x, n, span.start), i * scale_h, j * scale_w
+                for tap in range(taps):
+                    row = h + get_number(arena, listed, tap * _LISTED)
+                    column = w + get_number(arena, listed, tap * _LISTED + 1)
+                    inside = 0 <= row < height and 0 <= column < width
+                    at = x + (row * width + column) * x_lanes if inside else zeros
+                    set_number(arena, record, HEADER + tap * TAP + 1 + m, at)
+                j += 1
+                if j == across:
+                    j = 0
+                    i += 1
+                    if i == phase.down:
+                        i = 0
+                        n += 1
+            else:
+                set_number(arena, record, 1 + m, unread)
+                set_number(arena, record, 1 + ROWS + m, unread)
+                for tap in range(taps):
+                    set_number(arena, record, HEADER + tap * TAP + 1 + m, zeros)
 
 
 @inline
 def _strip_products(arena, r, span, count):
     taps = r.kernel_h * r.kernel_w
-    records = r.work.base + r.x_lanes + r.y_lanes
-    size = 2 * (HEADER + taps * TAP)
+    records, size = _records(r), record_size(taps)
     panels = (r.outputs + PANEL - 1) // PANEL
     channels, outputs, flags = r.channels, r.outputs, r.flags
     total = r.groups * panels
@@ -195,7 +248,16 @@ def _strip_products(arena, r, span, count):
                 gather_depthwise(arena, record, weights, output, r.shift.base + output, flags, columns)
             else:
                 gather_lines(
-                    arena, record, weights, g * channels, output, channels, r.shift.base + output, flags, columns
+                    arena,
+                    record,
+                    weights,
+                    g * channels,
+                    output,
+                    channels,
+                    r.shift.base + output,
+                    flags,
+                    columns,
+                    r.rows,
                 )
 
 

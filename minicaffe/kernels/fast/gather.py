@@ -46,6 +46,16 @@ def set_number(typing, arena, at, i, value):
     return types.void(ARENA, types.intp, types.intp, types.int64), generate
 
 
+@intrinsic
+def get_number(typing, arena, at, i):
+    """The i-th of the int64 numbers that begin at ``arena[at]``."""
+
+    def generate(context, builder, signature, args):
+        return _number(builder, _numbers(builder, args[0], args[1]), args[2])
+
+    return types.int64(ARENA, types.intp, types.intp), generate
+
+
 def _numbers(builder, arena, at):
     return builder.bitcast(builder.gep(arena, [at]), ir.PointerType(_I64))
 
@@ -54,8 +64,8 @@ def _number(builder, numbers, i):
     return builder.load(builder.gep(numbers, [i if isinstance(i, ir.Value) else _I64(i)]), align=4)
 
 
-def _sums(builder, vectors: int):
-    cells = [(m, v) for m in range(ROWS) for v in range(vectors)]
+def _sums(builder, rows: int, vectors: int):
+    cells = [(m, v) for m in range(rows) for v in range(vectors)]
     return cells, {cell: cgutils.alloca_once(builder, VECTOR) for cell in cells}
 
 
@@ -100,8 +110,8 @@ def _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags):
         write(builder, builder.load(sums[cell]), place(1, *cell))
 
 
-def _products(vectors: int, kind: str):
-    """``gather_products`` for ``vectors`` vectors of columns.
+def _products(vectors: int, kind: str, count: int = ROWS):
+    """The product for ``count`` rows and ``vectors`` vectors of columns.
 
     ``kind``: "lines" (row m's k-th element is k elements on), "table" (its distance is the k-th number of a table),
     "depthwise" (each column has a row of A of its own).
@@ -112,13 +122,13 @@ def _products(vectors: int, kind: str):
         def generate(context, builder, signature, args):
             arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags = args
             record, offsets = _numbers(builder, arena, record), _numbers(builder, arena, offsets)
-            cells, sums = _sums(builder, vectors)
+            cells, sums = _sums(builder, count, vectors)
             for cell in cells:
                 builder.store(constant(0), sums[cell])
             with cgutils.for_range(builder, _number(builder, record, 0)) as tap:
                 entry = builder.gep(record, [builder.add(_I64(HEADER), builder.mul(tap.index, _I64(TAP)))])
                 panel = builder.gep(arena, [builder.add(weights, _number(builder, entry, 0))])
-                rows = [builder.gep(arena, [builder.add(x_add, _number(builder, entry, 1 + m))]) for m in range(ROWS)]
+                rows = [builder.gep(arena, [builder.add(x_add, _number(builder, entry, 1 + m))]) for m in range(count)]
                 if kind == "depthwise":
                     columns = _columns(builder, panel, vectors)
                     for m, v in cells:
@@ -139,17 +149,21 @@ def _products(vectors: int, kind: str):
 
 
 _lines_wide, _lines = _products(2, "lines"), _products(1, "lines")
+_fewer_wide = _products(2, "lines", ROWS - 1)
 _table_wide, _table = _products(2, "table"), _products(1, "table")
 _depthwise_wide, _depthwise = _products(2, "depthwise"), _products(1, "depthwise")
 
 
 @kernel
-def gather_lines(arena, record, weights, x_add, y_add, depth, shift_at, flags, columns):
+def gather_lines(arena, record, weights, x_add, y_add, depth, shift_at, flags, columns, rows):
     """row y_m + y_add = sum over taps t and k < depth of arena[x_tm + x_add + k] * row weights + place_t + k PANEL.
 
-    For each row m of a record; ``columns`` is LANES or PANEL; ``flags`` say what is added, and whether relu follows.
+    For the first ``rows`` rows m of a record, ROWS or one less; ``columns`` is LANES or PANEL; ``flags`` say what is
+    added, and whether relu follows.
     """
-    if columns == PANEL:
+    if columns == PANEL and rows < ROWS:
+        _fewer_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
+    elif columns == PANEL:
         _lines_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
     else:
         _lines(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
@@ -181,7 +195,7 @@ def _over_runs(vectors: int):
         def generate(context, builder, signature, args):
             arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, accumulate = args
             runs, offsets = _numbers(builder, arena, runs), _numbers(builder, arena, offsets)
-            cells, sums = _sums(builder, vectors)
+            cells, sums = _sums(builder, ROWS, vectors)
             into = builder.gep(arena, [c])
             places = {
                 (m, v): pointer(builder, into, builder.add(builder.mul(c_row, INDEX(m)), INDEX(v * LANES)))

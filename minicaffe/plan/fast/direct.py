@@ -70,7 +70,8 @@ def forward(b: Builder, conv: Conv, depthwise: bool = False) -> None:
     y_lanes = b.image(conv.y).lanes
     strip = kernels.strip_blocks(w.channels, conv.pixels)
     panels = conv.groups * panels_of(conv.outputs)
-    blocks = -(-conv.pixels // ROWS)
+    rows = ROWS if depthwise else kernels.block_rows(conv.pixels)
+    blocks = -(-conv.pixels // rows)
     by_pixel, by_panel = parts(b, blocks, panels, x.pixels * x.lanes, panels * conv.taps * w.channels * PANEL)
     source, weights = b.lanes(conv.x), pack(b, conv)
     residual = NOTHING if conv.residual is None else b.lanes(conv.residual)
@@ -81,7 +82,7 @@ def forward(b: Builder, conv: Conv, depthwise: bool = False) -> None:
             b.private(label(conv, "work"), kernels.direct_work(x.lanes, y_lanes, conv.taps, strip)),
             w.height, w.width, x.lanes, w.out_height, w.out_width, y_lanes, w.kernel_h, w.kernel_w,
             w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, -w.pad_h, -w.pad_w, 1, 1,
-            conv.groups, w.channels, conv.outputs, conv.flags, int(depthwise), strip, by_pixel, by_panel,
+            conv.groups, w.channels, conv.outputs, conv.flags, int(depthwise), rows, strip, by_pixel, by_panel,
         ),
         by_pixel * by_panel,
         conv.work,
@@ -106,7 +107,7 @@ def _input_gradient(b: Builder, conv: Conv, dy: Buffer) -> None:
             b.private(label(conv, "work"), kernels.direct_work(y_lanes, x_lanes, conv.taps, strip)),
             w.out_height, w.out_width, y_lanes, w.height, w.width, x_lanes, w.kernel_h, w.kernel_w,
             1, 1, -w.dilation_h, -w.dilation_w, w.pad_h, w.pad_w, w.stride_h, w.stride_w,
-            conv.groups, conv.outputs, w.channels, 0, 0, strip, 1, 1,
+            conv.groups, conv.outputs, w.channels, 0, 0, ROWS, strip, 1, 1,
         ),
         1,
         conv.work,
