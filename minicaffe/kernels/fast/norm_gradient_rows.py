@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .activation_vectors import RELU, through
+from .activation_vectors import NONE, RELU, through
 from .doubles import every, narrowed, widened
 from .norm_rows import STAGE
 from .rows import Operand, place, row_kernel
@@ -49,7 +49,7 @@ def affine_sums_of_images(arena, r, start, stop):
                     g, centred = load(arena, dy + p), load(arena, x + p) - m
                     if kind == RELU:
                         g = through(RELU, slope, g, fused(centred, a, b))
-                    else:
+                    elif kind != NONE:
                         g = through(kind, slope, g, load(arena, y + p))
                     total, product = total + g, fused(g, centred, product)
                 if first > 0:
@@ -147,7 +147,7 @@ def affine_gradient(arena, r, start, stop):
                         g, difference = load(arena, dy + p), load(arena, x + p) - m
                         if kind == RELU:
                             g = through(RELU, slope, g, fused(difference, a, b))
-                        else:
+                        elif kind != NONE:
                             g = through(kind, slope, g, load(arena, y + p))
                         store(arena, dx + p, g * a - (mean_g + difference * mean_product))
                 else:
@@ -155,6 +155,6 @@ def affine_gradient(arena, r, start, stop):
                         g = load(arena, dy + p)
                         if kind == RELU:
                             g = through(RELU, slope, g, fused(load(arena, x + p) - m, a, b))
-                        else:
+                        elif kind != NONE:
                             g = through(kind, slope, g, load(arena, y + p))
                         store(arena, dx + p, g * a)
