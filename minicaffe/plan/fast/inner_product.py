@@ -15,6 +15,9 @@ _SMALL = 2**17
 _CACHE = 2**17
 """Elements of x that stay in the cache while weights pass by."""
 
+_STRETCH, _FEW = 1024, 8
+"""Inputs that are summed up before the next, unless there are few images: then weights pass by row by row."""
+
 
 @dataclass
 class InnerProduct:
@@ -31,7 +34,8 @@ class InnerProduct:
         x, y = b.planes(self.x), b.new_planes(self.y)
         biased = self.node.layer.options.bias_term
         bias = b.param(self.node, 1) if biased else NOTHING
-        rest = images, inputs, outputs, self._most(_CACHE), int(biased), int(self.relu)
+        stretch = inputs if images <= _FEW else min(_STRETCH, self._most(_CACHE))
+        rest = images, inputs, outputs, stretch, int(biased), int(self.relu)
         values = kernels.Inner(x, b.param(self.node, 0), bias, y, *rest)
         work = images * outputs * inputs
         if self._small() and b.chunked:
