@@ -112,6 +112,7 @@ def run(
     parts=(1, 1),
     local=0,
     block=d.ROWS,
+    whole=False,
 ):
     """The output, or swapped the gradient of the input, as planes."""
     columns, rows = (case.channels, case.outputs) if swapped else (case.outputs, case.channels)
@@ -126,7 +127,8 @@ def run(
     x[..., case.groups * rows :] = 1e30
     extra = np.zeros(1, np.float32) if residual is None else to_lanes(residual, y_lanes)
     out = call(
-        d.direct, case.images * parts[0] * parts[1], cuts, x=(x, x[0].size, local), weights=(panels, 0),
+        d.direct, parts[1] if whole else case.images * parts[0] * parts[1], cuts,
+        x=(x, x[0].size, local), weights=(panels, 0),
         shift=(padded(np.zeros(1) if shift is None else shift), 0),
         residual=(extra, 0 if residual is None else extra[0].size, local), y=(y, y[0].size, local),
         work=(np.full(d.direct_work(x_lanes, y_lanes, count, strip), np.nan, np.float32), 0),
@@ -135,7 +137,7 @@ def run(
         reach_h=sign * case.dilation[0], reach_w=sign * case.dilation[1], offset_h=-sign * case.pad[0],
         offset_w=-sign * case.pad[1], divide_h=divide[0], divide_w=divide[1], groups=case.groups, channels=rows,
         outputs=columns, flags=SHIFT * (shift is not None) + RESIDUAL * (residual is not None) + RELU * relu,
-        depthwise=0, rows=block, strip=strip, pixel_parts=parts[0], output_parts=parts[1],
+        depthwise=0, rows=block, strip=strip, pixel_parts=parts[0], output_parts=parts[1], images=case.images * whole,
     )  # fmt: skip
     return to_planes(out["y"], case.groups * columns)
 
@@ -157,6 +159,7 @@ def test_output(case):
     assert np.array_equal(run(case, x, panels, parts=(3, 1)), got)
     assert np.array_equal(run(case, x, panels, parts=(2, 2), cuts=(1, 5)), got)
     assert np.array_equal(run(case, x, panels, block=d.ROWS - 1), got)
+    assert np.array_equal(run(case, x, panels, whole=True, parts=(1, 3), cuts=(2,)), got)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -9,7 +9,8 @@ import llvmlite.binding
 import pytest
 
 HERE = Path(__file__).parent
-TESTS = [f"{HERE}/test_{name}.py" for name in ("fast_vector", "fast_product", "fast_layout", "choice")]
+_FAST = ("fast_vector", "fast_product", "fast_layout", "choice", "direct_rows", "first_rows", "fold_rows")
+TESTS = [f"{HERE}/test_{name}.py" for name in _FAST]
 WINOGRAD = f"{HERE}/test_fast_winograd.py::test_matches_the_plain_kernels"
 
 

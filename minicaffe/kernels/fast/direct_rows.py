@@ -79,6 +79,7 @@ class Direct(NamedTuple):
     strip: int  # blocks, see ``strip_blocks``
     pixel_parts: int
     output_parts: int
+    images: int  # 0, or all images there are: units are then output_parts, each for the whole batch
 
 
 @inline
@@ -127,11 +128,14 @@ class _Span(NamedTuple):
 def direct(arena, r, start, stop):
     """y = relu(sum over taps and channels of weights * x + shift + residual), as ``flags`` say.
 
-    Units are images, or their parts: pixel_parts * output_parts to an image.
+    Units are images, or their parts: pixel_parts * output_parts to an image; or see ``images``.
     """
     parts = r.pixel_parts * r.output_parts
     clear(arena, _zeros(r), _zeros(r) + r.x_lanes)
-    if parts == 1:
+    if r.images:
+        for unit in range(start, stop):
+            _direct_span(arena, r, _Span(0, r.images, 0, 0, unit))
+    elif parts == 1:
         _direct_span(arena, r, _Span(start, stop, start, 0, 0))
     else:
         for unit in range(start, stop):

@@ -17,6 +17,9 @@ __all__ = ["Conv", "families", "lower"]
 FAMILIES = (depthwise, first, direct, winograd)
 """Each has ``fits``, ``cost``, ``forward`` and, unless it fits only where no gradient is wanted, ``backward``."""
 
+_CONVERT = 20.0
+"""Bringing one element of a net's input into lanes, in multiply-adds."""
+
 
 @dataclass
 class Convolution:
@@ -106,7 +109,10 @@ def families(b: Builder, conv: Conv) -> list[ModuleType]:
         for family in FAMILIES
         if family.fits(b, conv) and (family is not winograd or conv.node.layer.kernels != "direct")
     ]
-    return sorted(allowed, key=lambda family: family.cost(b, conv))
+    image = b.image(conv.x)
+    planes = any(conv.x in node.tops for node in b.graph.nodes if not node.bottoms)
+    convert = _CONVERT * b.images * image.pixels * image.lanes if planes else 0.0
+    return sorted(allowed, key=lambda family: family.cost(b, conv) + (0.0 if family is first else convert))
 
 
 def _alone(b: Builder, node: Node) -> Conv | None:

@@ -14,6 +14,7 @@ _RECORD = 4 * LANES  # an input's place for one pixel and tap
 _BLOCK = 80 * LANES  # a block of results, from beginning to end of its sums
 _TAP = 24 * LANES  # a tap of a block
 _NARROW = 1.4  # one vector of columns instead of two: more loads to a multiply-add
+_FEW_PIXELS = 8 * ROWS  # of the whole batch: rather than read all weights for some images, all meet some weights
 READ = 12.0
 """Reading a weight from memory, once, at small batches; in multiply-adds, as all costs here."""
 
@@ -72,21 +73,24 @@ def forward(b: Builder, conv: Conv, depthwise: bool = False) -> None:
     panels = conv.groups * panels_of(conv.outputs)
     rows = ROWS if depthwise else kernels.block_rows(conv.pixels)
     blocks = -(-conv.pixels // rows)
-    by_pixel, by_panel = parts(b, blocks, panels, x.pixels * x.lanes, panels * conv.taps * w.channels * PANEL)
+    whole = b.chunked and conv.pixels * b.images <= _FEW_PIXELS
+    by_pixel, by_panel = 1, panels
+    if not whole:
+        by_pixel, by_panel = parts(b, blocks, panels, x.pixels * x.lanes, panels * conv.taps * w.channels * PANEL)
     source, weights = b.lanes(conv.x), pack(b, conv)
     residual = NOTHING if conv.residual is None else b.lanes(conv.residual)
-    b.step(
-        kernels.direct,
-        kernels.Direct(
-            source, weights, conv.shift or NOTHING, residual, b.new_lanes(conv.y),
-            b.private(label(conv, "work"), kernels.direct_work(x.lanes, y_lanes, conv.taps, strip)),
-            w.height, w.width, x.lanes, w.out_height, w.out_width, y_lanes, w.kernel_h, w.kernel_w,
-            w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, -w.pad_h, -w.pad_w, 1, 1,
-            conv.groups, w.channels, conv.outputs, conv.flags, int(depthwise), rows, strip, by_pixel, by_panel,
-        ),
-        by_pixel * by_panel,
-        conv.work,
+    values = kernels.Direct(
+        source, weights, conv.shift or NOTHING, residual, b.new_lanes(conv.y),
+        b.private(label(conv, "work"), kernels.direct_work(x.lanes, y_lanes, conv.taps, strip)),
+        w.height, w.width, x.lanes, w.out_height, w.out_width, y_lanes, w.kernel_h, w.kernel_w,
+        w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, -w.pad_h, -w.pad_w, 1, 1,
+        conv.groups, w.channels, conv.outputs, conv.flags, int(depthwise), rows, strip, by_pixel, by_panel,
+        b.images if whole else 0,
     )  # fmt: skip
+    if whole:
+        b.over(panels, kernels.direct, values, work=conv.work)
+    else:
+        b.step(kernels.direct, values, by_pixel * by_panel, conv.work)
 
 
 def backward(b: Builder, conv: Conv, dy: Buffer) -> None:
@@ -107,7 +111,7 @@ def _input_gradient(b: Builder, conv: Conv, dy: Buffer) -> None:
             b.private(label(conv, "work"), kernels.direct_work(y_lanes, x_lanes, conv.taps, strip)),
             w.out_height, w.out_width, y_lanes, w.height, w.width, x_lanes, w.kernel_h, w.kernel_w,
             1, 1, -w.dilation_h, -w.dilation_w, w.pad_h, w.pad_w, w.stride_h, w.stride_w,
-            conv.groups, conv.outputs, w.channels, 0, 0, ROWS, strip, 1, 1,
+            conv.groups, conv.outputs, w.channels, 0, 0, ROWS, strip, 1, 1, 0,
         ),
         1,
         conv.work,
