@@ -17,43 +17,31 @@ from .vector import (
     where_positive,
 )
 
-_LOWEST, _HIGHEST = np.float32(-104.0), np.float32(89.0)  # beyond them the result is 0 or infinity
+_LOWEST, _HIGHEST = np.float32(-87.0), np.float32(88.0)  # between them e^x is a normal number
 _LOG2E = np.float32(1.44269504088896341)
 _LN2_HIGH, _LN2_LOW = np.float32(-0.693359375), np.float32(2.12194440e-4)
 _ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-_ROUND_BITS, _BIAS, _MANTISSA = 0x4B400000, 127, 23
+_BIAS, _MANTISSA = 127, 23
 _ZERO, _ONE, _TWO = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _NEAR = np.float32(0.625)
 
 
 @intrinsic
-def _scaled_by_power(typing, value, shifted):
-    """value * 2^n for the integers n in the low bits of ``shifted``, which is n + 1.5 * 2^23.
-
-    Two factors: n reaches from -150 to 128, one factor's exponent only from -126 to 127.
-    """
+def _power_of_two(typing, shifted):
+    """2^n for the integers n in the low bits of ``shifted``, which is n + 1.5 * 2^23; n from -126 to 127."""
 
     def generate(context, builder, signature, args):
         kind = ir.VectorType(ir.IntType(32), LANES)
+        places = ir.Constant(kind, [_MANTISSA] * LANES)
+        exponent = builder.shl(builder.bitcast(args[0], kind), places)  # the sum's own bits fall off at the top
+        return builder.bitcast(builder.add(exponent, ir.Constant(kind, [_BIAS << _MANTISSA] * LANES)), VECTOR)
 
-        def every(number):
-            return ir.Constant(kind, [number] * LANES)
-
-        def power(exponent):
-            biased = builder.add(exponent, every(_BIAS))
-            return builder.bitcast(builder.shl(biased, every(_MANTISSA)), VECTOR)
-
-        exponent = builder.sub(builder.bitcast(args[1], kind), every(_ROUND_BITS))
-        half = builder.ashr(exponent, every(1))
-        value = builder.fmul(args[0], power(half))
-        return builder.fmul(value, power(builder.sub(exponent, half)))
-
-    return vector(vector, vector), generate
+    return vector(vector), generate
 
 
 @inline_exact
-def exp(x):
-    """e^x, relative error below 1e-7."""
+def bounded_exp(x):
+    """e^x, relative error below 1e-7; where x lies beyond -87 or 88 it counts as that."""
     x = smaller(splat(_HIGHEST), x)
     x = larger(splat(_LOWEST), x)
     shifted = fused(x, splat(_LOG2E), splat(_ROUND))
@@ -66,14 +54,14 @@ def exp(x):
     p = fused(p, r, splat(np.float32(1.6666665459e-1)))
     p = fused(p, r, splat(np.float32(5.0000001201e-1)))
     p = fused(p * r, r, r) + splat(_ONE)
-    return _scaled_by_power(p, shifted)
+    return p * _power_of_two(shifted)
 
 
 @inline_exact
 def sigmoid(x):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x); below -88 still 6e-39."""
     one = splat(_ONE)
-    return divide(one, one + exp(splat(_ZERO) - x))
+    return divide(one, one + bounded_exp(splat(_ZERO) - x))
 
 
 @inline_exact
@@ -81,7 +69,7 @@ def tanh(x):
     """tanh x: an odd polynomial below 0.625, exp beyond."""
     size = larger(x, splat(_ZERO) - x)
     one = splat(_ONE)
-    far = one - divide(splat(_TWO), exp(size + size) + one)
+    far = one - divide(splat(_TWO), bounded_exp(size + size) + one)
     far = where_positive(x, far, splat(_ZERO) - far)
     z = x * x
     p = splat(np.float32(-5.70498872745e-3))
