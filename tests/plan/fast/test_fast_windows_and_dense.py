@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minicaffe
+from minicaffe.kernels._jit import set_threads, threads
 from minicaffe.net import Net
 from minicaffe.plan.fast.builder import PlainStep
 from minicaffe.proto import parse_net
@@ -115,3 +116,23 @@ def test_inference(name, batch):
         one.blobs["data"].data[...] = data
         outputs.append(one.forward()["score"].copy())
     np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-5 * np.abs(outputs[0]).max())
+
+
+@pytest.mark.parametrize("name", ["max", "across", "dense", "dense large", "concat"])
+def test_same_bits_on_any_number_of_threads(name):
+    before, runs = threads(), []
+    try:
+        for number in (1, 2, 3):
+            set_threads(number)
+            one, random = net(name, 19, minicaffe.TRAIN, "fast"), np.random.default_rng(2)
+            for blob in ("data", "target"):
+                one.blobs[blob].data[...] = random.standard_normal(one.blobs[blob].shape)
+            one.clear_param_diffs()
+            one.forward()
+            one.backward()
+            runs.append([one.blobs["data"].diff, *(blob.diff for blobs in one.params.values() for blob in blobs)])
+    finally:
+        set_threads(before)
+    for other in runs[1:]:
+        for found, expected in zip(other, runs[0]):
+            np.testing.assert_array_equal(found, expected)
