@@ -21,8 +21,23 @@ _LARGEST_BLOCK = 5 * 2**17
 _RESIDENT = 2**16
 """Most transformed weights that stay in the cache beside a block."""
 
-_CHUNK = 4
-"""Images of a call, about, where the batch runs in chunks."""
+_CHUNK = 2**16
+"""Elements of x and y of one call, about, where the batch runs in chunks."""
+
+_PAYS = 3
+"""How much more memory must be read by blocks before the whole batch at once, which cannot overlap it, is faster."""
+
+_DEPTH = 11
+"""Sums of fewer channels take as long as these."""
+
+_NARROW = 0.35
+"""How much longer products of a lone vector of columns take."""
+
+_CONVERTED = 24
+"""One element brought channels last, which is needed where x is the net's input."""
+
+_FEW = 4
+"""Most channels of what is probably the net's input."""
 
 _GATHER = {3: 4300, 5: 8400}
 """What the transform of one vector of a tile of inputs costs, in multiply-adds, by taps."""
@@ -59,14 +74,21 @@ class _Shape:
         self.weights = self.groups * self.points * self.channels * self.lanes_out
         self.parts = b.parts(self.tiles)
 
+    @property
+    def calls(self) -> int:
+        """About how often the kernels of ``blocks`` are called."""
+        b, w = self.b, self.w
+        if not b.chunked:
+            return b.images * self.parts
+        image = self.groups * (w.height * w.width * self.lanes_in + w.out_height * w.out_width * self.lanes_out)
+        return -(-b.images // max(1, min(b.group, _CHUNK // image)))
+
     def whole(self, backward: bool) -> bool:
-        """Whether writing out all transforms moves less memory than reading the weights for each call."""
-        b = self.b
+        """Whether writing out all transforms moves much less memory than reading the weights for each call."""
         if self.weights <= _RESIDENT:
             return False
-        calls = -(-b.images // _CHUNK) if b.chunked else b.images * self.parts
-        reads = self.weights * calls * (4 if backward else 1)
-        return reads > 2 * b.images * self.tiles * self.groups * self.tile * (2 if backward else 1)
+        reads = self.weights * self.calls * (4 if backward else 1)
+        return reads > _PAYS * 2 * self.b.images * self.tiles * self.groups * self.tile * (2 if backward else 1)
 
     @property
     def block(self) -> int:
@@ -263,15 +285,18 @@ def _whole_backward(s: _Shape, dy: Buffer, gradient: Buffer | None, wanted: bool
 def cost(b: Builder, conv: Conv) -> float:
     """What a forward pass costs one core, in multiply-adds at the micro-kernel's speed.
 
-    In training, where backward follows, its transforms and products are in the same proportion.
+    Backward costs about twice as much, as it does for other kernels.
     """
     s = _Shape(b, conv)
     whole = s.whole(False)
-    together = b.images * s.tiles if whole else min(s.block, s.tiles * (_CHUNK if b.chunked else 1) // s.parts + 1)
-    narrow = max(1.0, 8 / together) if together < 8 else 1.0
+    calls = 1 if whole else s.calls
+    together = min(b.images * s.tiles // calls, b.images * s.tiles if whole else s.block)
+    slow = max(1.0, 8 / max(1, together)) * max(1.0, _DEPTH / s.channels)
+    odd = s.lanes_out // LANES % 2 * LANES / s.lanes_out
     vectors = b.images * s.tiles * s.groups / LANES
     transforms = vectors * (s.lanes_in * _GATHER[s.taps] + s.lanes_out * _SCATTER[s.taps])
-    calls = 1 if whole or s.weights <= _RESIDENT else (-(-b.images // _CHUNK) if b.chunked else b.images * s.parts)
-    weights = s.weights * (calls * _READ[not b.chunked] + (_PREPARED if b.training else 0))
-    moved = 4.0 * b.images * s.tiles * s.groups * s.tile if whole else 0.0
-    return s.work * narrow + transforms + weights + moved
+    read = 1 if s.weights <= _RESIDENT and b.chunked else calls
+    weights = s.weights * (read * _READ[not b.chunked] + (_PREPARED if b.training else 0))
+    moved = 2.0 * b.images * s.tiles * s.groups * s.tile if whole else 0.0
+    converted = _CONVERTED * b.images * s.w.height * s.w.width * s.lanes_in if s.channels <= _FEW else 0
+    return s.work * slow * (1 + _NARROW * odd) + transforms + weights + moved + converted
