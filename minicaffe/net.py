@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from .plan import Gradients, needed_gradients
 from .execution import FastExecution, InspectExecution
 from .proto import NetFile, find, read_net, read_weights, write_weights
 from .weights import CopyReport, copy_arrays
+
+if TYPE_CHECKING:
+    from .runner import Runner
 
 __all__ = ["Blob", "Net"]
 
@@ -296,6 +300,11 @@ class Net:
     def layers(self) -> list:
         """The layer objects, in running order."""
         return [node.layer for node in self.graph.nodes]
+
+    @property
+    def runner(self) -> Runner | None:
+        """What runs the steps of the fast plan, for those who measure it; None under the inspect plan."""
+        return getattr(self._run, "runner", None)
 
     @property
     def gradients(self) -> Gradients:

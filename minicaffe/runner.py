@@ -10,7 +10,7 @@ import numpy as np
 from .arena import aligned_zeros
 from .kernels._jit import threads
 from .kernels.fast.executor import PIECE, execute, new_sync
-from .kernels.fast.rows import WIDTH, Operand
+from .kernels.fast.rows import WIDTH, Operand, load_kernels
 from .plan.fast import FastPlan
 from .plan.fast.builder import Buffer, Part, PlainStep, Step
 from .plan.fast.regions import Region
@@ -44,6 +44,7 @@ class Runner:
         self._array, self._plain = array, plain
         self.arena = aligned_zeros(plan.layout.shared_size + _SLACK, np.float32)
         self._local: list[np.ndarray] = []
+        load_kernels({step.kernel for step in _steps(plan)})
         self._passes = {
             name: [self._program(part) if isinstance(part, list) else part for part in getattr(plan, name)]
             for name in ("prepare", "forward", "backward")
@@ -143,3 +144,9 @@ class Runner:
                 for row, number in program.scratch:
                     program.rows[worker, row, number] += base
         return program.rows
+
+
+def _steps(plan: FastPlan) -> Iterator[Step]:
+    for part in (*plan.prepare, *plan.forward, *plan.backward):
+        if not isinstance(part, PlainStep):
+            yield from (step for region in part for step in region.steps)

@@ -25,6 +25,8 @@ ROOMS = [
     "execution",
     "net",
     "solver",
+    "timing",
+    "warmup",
     "cli",
 ]
 FRONT_DOOR = {"__init__", "__main__"}

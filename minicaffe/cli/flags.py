@@ -30,7 +30,8 @@ class Flag:
 class Command:
     """A command: its flags, its help, and the function that does it.
 
-    ``subject`` names the flag whose value may be given as a bare word (``minicaffe train SOLVER``).
+    ``subject`` names the flag whose value may be given as a bare word (``minicaffe train SOLVER``); a command without
+    one has "".
     """
 
     name: str
@@ -95,10 +96,12 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
     """Return the value of every flag of ``command``, its default where the words do not give it."""
     flags = {flag.name: flag for flag in command.flags}
     values = {flag.name: _unset(flag) for flag in command.flags}
-    subject, left = flags[command.subject], list(words)
+    subject, left = flags.get(command.subject), list(words)
     while left:
         word = left.pop(0)
         if _flag_name(word) is None:
+            if subject is None:
+                raise UsageError(f'{command.name}: "{word}" is one word too many; expected none')
             if values[subject.name] is not None:
                 raise UsageError(f'{command.name}: "{word}" is one word too many; expected one {subject.value}')
             values[subject.name] = _converted(subject, subject.value, word)
@@ -110,7 +113,7 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
             values[flag.name].update(_pairs(flag, text, left))
         else:
             values[flag.name] = _converted(flag, f"--{flag.name}", text)
-    if values[subject.name] is None:
+    if subject is not None and values[subject.name] is None:
         raise UsageError(f"{command.name} needs a {subject.value}; expected minicaffe {command.name} {subject.value}")
     return values
 

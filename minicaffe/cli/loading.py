@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterable
 
 from .log import Log
+from .progress import Screen
+
+_COMPILING = "compiling kernels: "
 
 
 def load_weights(net, paths: Iterable[str], log: Log) -> None:
@@ -21,6 +24,27 @@ def load_weights(net, paths: Iterable[str], log: Log) -> None:
 def warn_of_gpu(device: str, log: Log) -> None:
     """Caffe's -gpu is accepted, and has no effect."""
     log.warning(f"-gpu {device} has no effect: this program runs on the CPU")
+
+
+class Compiling:
+    """Shows which kernels are being compiled: at a bar of its own, or as words at the bar that is there.
+
+    Nothing is shown where all kernels come from the cache. To be called as ``_jit.told_of_compiling`` says.
+    """
+
+    def __init__(self, screen: Screen):
+        self._screen = screen
+        self.count = 0
+
+    def __call__(self, kernel: str, number: int, of: int) -> None:
+        self.count += 1
+        if self._screen.title not in ("", _COMPILING):
+            self._screen.say(f"compiling {kernel}")
+            self._screen.refresh()
+            return
+        if self._screen.title == "":
+            self._screen.start(_COMPILING, of)
+        self._screen.to(number if of else self.count)
 
 
 def warn_of_compiling(log: Log) -> None:

@@ -22,6 +22,7 @@ class Screen:
 
     def __init__(self):
         self.live = sys.stderr.isatty()
+        self.title = ""  # of the bar; "" where there is none
         self._bar = None
 
     def line(self, text: str) -> None:
@@ -35,6 +36,7 @@ class Screen:
     def start(self, what: str, total: int, done: int = 0) -> None:
         """Show a bar of ``total`` steps (0: unknown), ``done`` of them done, in place of the one there was."""
         self.close()
+        self.title = what
         if self.live:
             from tqdm import tqdm
 
@@ -69,6 +71,7 @@ class Screen:
 
     def close(self) -> None:
         """Take the bar away."""
+        self.title = ""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

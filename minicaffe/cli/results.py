@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class Results:
@@ -27,6 +27,12 @@ class Results:
             except BrokenPipeError as error:
                 self._closed = error
                 self.on_closed()
+
+    def text(self, lines: Iterable[str]) -> None:
+        """Lines for people; nothing with ``--json``."""
+        if not self._as_json:
+            for line in lines:
+                print(line)
 
     def close(self, sentence: str, **facts) -> None:
         """The last line: ``sentence``, or the same as a record."""

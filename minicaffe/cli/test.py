@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
-from .loading import load_weights, warn_of_compiling, warn_of_gpu
+from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number, score_lines
 from .netlog import net_lines
 from .progress import Screen, duration
@@ -27,8 +27,10 @@ def run(options: dict[str, Any]) -> int:
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     model, batches = options["model"], options["iterations"]
+    warn_of_compiling(log)
     with (
         contextlib.closing(screen),
+        _jit.told_of_compiling(Compiling(screen)),
         Net(
             model,
             options["phase"],
@@ -45,7 +47,6 @@ def run(options: dict[str, Any]) -> int:
             log.note(note)
         if options["gpu"] is not None:
             warn_of_gpu(options["gpu"], log)
-        warn_of_compiling(log)
         log.release()
         log.info("caffe.cpp:281", f"Running for {batches} iterations.")
         begin = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
-from .loading import load_weights, warn_of_compiling, warn_of_gpu
+from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
 from .netlog import net_lines
 from .progress import Screen, duration
@@ -30,7 +30,8 @@ def run(options: dict[str, Any]) -> int:
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     report = TrainReport(log, screen, results)
-    with contextlib.closing(screen):
+    warn_of_compiling(log)
+    with contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
         solver = get_solver(
             options["solver"],
             overrides={
@@ -76,7 +77,6 @@ def _prepare(solver, options: dict[str, Any], log: Log) -> None:
     if options["snapshot"]:
         log.info("caffe.cpp:235", f"Resuming from {options['snapshot']}")
         solver.restore(options["snapshot"])
-    warn_of_compiling(log)
     log.release()
 
 

@@ -34,16 +34,16 @@ def overview(commands: Sequence[Command]) -> str:
 
 def command_help(command: Command) -> str:
     """The text of ``minicaffe COMMAND --help``."""
-    subject = next(flag for flag in command.flags if flag.name == command.subject)
+    subjects = [flag for flag in command.flags if flag.name == command.subject]
+    usage = ["usage: minicaffe", command.name, *(flag.value for flag in subjects), "[flags]"]
     lines = [
-        f"usage: minicaffe {command.name} {subject.value} [flags]",
+        " ".join(usage),
         "",
         *textwrap.wrap(command.about, _WIDTH),
         "",
-        _entry(subject.value, subject.help),
-        "",
+        *(line for flag in subjects for line in (_entry(flag.value, flag.help), "")),
         "flags:",
-        *(_entry(_spelling(flag), flag.help + _default(flag)) for flag in command.flags if flag is not subject),
+        *(_entry(_spelling(flag), flag.help + _default(flag)) for flag in command.flags if flag not in subjects),
         "",
         "examples:",
         *(f"  {example}" for example in command.examples),

@@ -21,12 +21,14 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numba
 import numba.extending
 import numpy as np
 from numba.core.ccallback import CFunc
+from numba.core.event import Listener, install_listener
 
 ELEMENTS = 4096
 """Grain of elementwise kernels: cuts fall on multiples of it, so vector bodies and tails never move."""
@@ -54,7 +56,8 @@ def cache_folder() -> Path:
 _CACHE = cache_folder()
 
 
-def _cache_usable() -> bool:
+def cache_usable() -> bool:
+    """Whether compiled kernels can be kept."""
     try:
         _CACHE.mkdir(parents=True, exist_ok=True)
         return os.access(_CACHE, os.W_OK)
@@ -62,7 +65,7 @@ def _cache_usable() -> bool:
         return False
 
 
-_CACHED = _cache_usable()
+_CACHED = cache_usable()
 
 
 @contextlib.contextmanager
@@ -84,14 +87,59 @@ def _compile(function, fastmath=_FASTMATH, **options):
     return compiled
 
 
-def compile_row_kernel(function, signature):
-    """Compile ``function`` to be called by its address (see ``fast.rows``), or load it from the cache."""
-    compiler = CFunc(
+_tell: Callable[[str, int, int], None] | None = None
+
+
+@contextlib.contextmanager
+def told_of_compiling(tell: Callable[[str, int, int], None]):
+    """Within this block ``tell(name, number, of)`` is called before a kernel is compiled that the cache does not hold.
+
+    It is number ``number``, from 0, of ``of`` kernels; of is 0 where it is not known how many there will be.
+    """
+    global _tell
+    before, _tell = _tell, tell
+    try:
+        with install_listener("numba:compile", _PlainCompiled()):
+            yield
+    finally:
+        _tell = before
+
+
+class _PlainCompiled(Listener):
+    """Hears of the kernels that are compiled by their first call."""
+
+    def on_start(self, event):
+        dispatcher = event.data["dispatcher"]
+        if _tell is not None and not dispatcher.targetoptions.get("forceinline"):
+            _tell(dispatcher.__name__, 0, 0)
+
+    def on_end(self, event):
+        """They take no notice."""
+
+
+class _RowCompiler(CFunc):
+    """Tells before it compiles what it did not find in the cache."""
+
+    place = (0, 0)
+
+    def _compile_uncached(self):
+        if _tell is not None:
+            _tell(self.__name__, *self.place)
+        return super()._compile_uncached()
+
+
+def compile_row_kernel(function, signature, place=(0, 0)):
+    """Compile ``function`` to be called by its address (see ``fast.rows``), or load it from the cache.
+
+    ``place``: (number, of), for those who are told.
+    """
+    compiler = _RowCompiler(
         function,
         (signature.args, signature.return_type),
         {},
         {"error_model": "numpy", "fastmath": _FASTMATH, "boundscheck": False},
     )
+    compiler.place = place
     with _cache_here():
         if _CACHED:
             compiler.enable_caching()

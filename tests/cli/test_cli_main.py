@@ -51,9 +51,9 @@ def test_nothing_heavy_is_loaded_before_a_command_needs_it(code):
     ("words", "sentence"),
     [
         (["trian"], '"trian" is no command; did you mean "train"?'),
-        (["device_query"], '"device_query" is no command; expected one of train, test, data'),
+        (["device_query"], '"device_query" is no command; expected one of train, test, time, data, warmup'),
         (["help", "tset"], '"tset" is no command; did you mean "test"?'),
-        (["--json"], "no command given; expected one of train, test, data"),
+        (["--json"], "no command given; expected one of train, test, time, data, warmup"),
         (["train", "s", "--snapshot", "a", "--weights", "b"], "--snapshot resumes a training and --weights begins"),
         (["test", "n"], "test needs weights; expected --weights FILE"),
         (["data", "cifar"], 'SET is "cifar"; expected cifar10 or shapes10; did you mean "cifar10"?'),

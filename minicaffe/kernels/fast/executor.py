@@ -3,7 +3,8 @@
 A *piece* is rows [first, last) over units [start, stop), ``chunk`` units at a time: each chunk passes through all the
 rows before the next begins, so that what they hand on is still in the cache. A *region* is pieces in any order,
 which threads take one after another; all meet before the next region begins. What a piece computes does not depend
-on who takes it. Waiting threads spin for a while and then give their turn to whoever else wants the core.
+on who takes it. Waiting threads spin for a while and then doze: where another
+program has taken a core, the system can move the thread that is late to the one that is left.
 """
 
 import sys
@@ -15,15 +16,16 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .._jit import kernel, together
+from .clock import time_stamp
 from .rows import WIDTH, call_row
 
 PIECE = 5
 """Numbers of a piece: first row, last row, start, stop, chunk."""
 
 _ABORT, _ARRIVED, _TAKEN = 0, 8, 16  # places in ``sync``; a cache line each for the first two
-_SPINS = 2000
-_YIELDS = sys.platform != "win32"
-_I64 = ir.IntType(64)
+_SPINS = 50_000  # readings of a flag, a tenth of a millisecond or so
+_NAP = 50  # microseconds
+_DOZES = sys.platform != "win32"
 
 
 @intrinsic
@@ -38,30 +40,27 @@ def _fetch_add(typing, array, at, value):
 
 
 @intrinsic
-def _give_way(typing):
-    """Let another thread have the core."""
+def _read(typing, array, at):
+    """array[at], as other threads have left it."""
 
     def generate(context, builder, signature, args):
-        if _YIELDS:
-            function = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
-            )
-            builder.call(function, [])
-        return context.get_dummy_value()
+        base = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load_atomic(builder.gep(base, [args[1]]), "acquire", 8)
 
-    return types.void(), generate
+    return types.int64(array, types.intp), generate
 
 
 @intrinsic
-def _ticks(typing):
-    """The processor's time stamp."""
+def _doze(typing):
+    """Leave the core to others for some microseconds."""
 
     def generate(context, builder, signature, args):
-        return builder.call(
-            builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(_I64, [])), []
-        )
+        if _DOZES:
+            kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32)])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "usleep"), [kind.args[0](_NAP)])
+        return context.get_dummy_value()
 
-    return types.int64(), generate
+    return types.void(), generate
 
 
 @kernel
@@ -80,20 +79,20 @@ def _run(worker, workers, arena, rows, pieces, regions, sync, ticks):
             while n < stop:
                 end = min(n + chunk, stop)
                 for row in range(first, last):
-                    before = _ticks() if timed else 0
+                    before = time_stamp() if timed else 0
                     call_row(arena, mine, row * WIDTH, n, end)
                     if timed:
-                        ticks[worker, row] += _ticks() - before
+                        ticks[worker, row] += time_stamp() - before
                 n = end
         if workers > 1:
             _fetch_add(sync, _ARRIVED, 1)
             spins = 0
-            while _fetch_add(sync, _ARRIVED, 0) < workers * (region + 1):
-                if _fetch_add(sync, _ABORT, 0):
+            while _read(sync, _ARRIVED) < workers * (region + 1):
+                if _read(sync, _ABORT):
                     return
                 spins += 1
                 if spins > _SPINS:
-                    _give_way()
+                    _doze()
 
 
 def new_sync(regions: int) -> np.ndarray:

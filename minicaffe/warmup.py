@@ -1,0 +1,117 @@
+"""Compiles all kernels ahead of their use, for images of machines and for continuous integration.
+
+Row kernels have one signature each. Others are compiled for the types they are called with, so that small nets with
+every type of layer run once under both plans.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import TEST, TRAIN
+from .errors import UsageError
+from .kernels import _jit
+from .kernels.fast.rows import KERNELS, load_kernels
+from .net import Net
+from .plan import fast  # noqa: F401: its modules declare the row kernels
+from .proto import caffe_pb2, parse_net
+from .solver.rates import learning_rate
+from .solver.rules import make_rule
+
+__all__ = ["kernel_files", "warm_up"]
+
+_SIZE = 16
+_INPUTS = f"""
+layer {{ name: "data" type: "Input" top: "data" top: "label" top: "target"
+  input_param {{ shape {{ dim: 8 dim: 3 dim: {_SIZE} dim: {_SIZE} }} shape {{ dim: 8 }} shape {{ dim: 8 dim: 4 }} }} }}
+layer {{ name: "made" type: "DummyData" top: "made"
+  dummy_data_param {{ shape {{ dim: 8 dim: 4 dim: {_SIZE} dim: {_SIZE} }} data_filler {{ type: "gaussian" }} }} }}
+"""
+
+_LAYERS = [
+    # top, type, bottoms, options; a top that is a bottom runs in place
+    ("conv", "Convolution", "data", "convolution_param { num_output: 4 kernel_size: 3 pad: 1 FILL }"),
+    ("apart", "Convolution", "conv", "convolution_param { num_output: 4 kernel_size: 3 pad: 1 group: 4 FILL }"),
+    ("wide", "Convolution", "conv", "convolution_param { num_output: 32 kernel_size: 5 pad: 2 bias_term: false FILL }"),
+    ("point", "Convolution", "wide", "convolution_param { num_output: 32 kernel_size: 1 FILL }"),
+    ("wino", "Convolution", "point", "convolution_param { num_output: 32 kernel_size: 3 pad: 1 FILL }"),
+    ("step", "Convolution", "wino", "convolution_param { num_output: 4 kernel_size: 3 stride: 2 FILL }"),
+    ("bn", "BatchNorm", "conv", ""),
+    ("scale", "Scale", "bn", "scale_param { bias_term: true }"),
+    ("scale", "Sigmoid", "scale", ""),
+    ("bnrow", "BatchNorm", "made", ""),
+    ("bnrow", "Scale", "bnrow", ""),
+    ("bias", "Bias", "bnrow", ""),
+    ("bias", "ReLU", "bias", ""),
+    ("tanh", "TanH", "apart", ""),
+    ("sigm", "Sigmoid", "apart", ""),
+    ("relu", "ReLU", "apart", ""),
+    ("tanh", "TanH", "tanh", ""),
+    ("lrn", "LRN", "relu", "lrn_param { local_size: 3 }"),
+    ("within", "LRN", "relu", "lrn_param { local_size: 3 norm_region: WITHIN_CHANNEL }"),
+    ("sum", "Eltwise", "tanh sigm lrn", ""),
+    ("weighted", "Eltwise", "bias scale", "eltwise_param { coeff: 1 coeff: -1 }"),
+    ("product", "Eltwise", "sum weighted", "eltwise_param { operation: PROD }"),
+    ("largest", "Eltwise", "product within conv", "eltwise_param { operation: MAX }"),
+    ("max", "Pooling", "largest", "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"),
+    ("mean", "Pooling", "largest", "pooling_param { pool: AVE kernel_size: 3 stride: 2 }"),
+    ("drop", "Dropout", "max", ""),
+    ("both", "Concat", "drop mean", ""),
+    ("flat", "Flatten", "both", ""),
+    ("all", "Pooling", "step", "pooling_param { pool: AVE global_pooling: true }"),
+    ("ip", "InnerProduct", "flat", "inner_product_param { num_output: 40 FILL }"),
+    ("ip", "ReLU", "ip", ""),
+    ("ip", "Dropout", "ip", ""),
+    ("nobias", "InnerProduct", "ip", "inner_product_param { num_output: 4 bias_term: false FILL }"),
+    ("ipall", "InnerProduct", "all", "inner_product_param { num_output: 4 FILL }"),
+    ("soft", "Softmax", "ipall", ""),
+    ("softmap", "Softmax", "conv", ""),
+    ("", "Silence", "softmap", ""),
+    ("accuracy", "Accuracy", "nobias label", ""),
+    ("five", "Accuracy", "nobias label", "accuracy_param { top_k: 3 }"),
+    ("loss", "SoftmaxWithLoss", "nobias label", ""),
+    ("distance", "EuclideanLoss", "soft target", ""),
+]
+
+
+def warm_up() -> None:
+    """Compile whatever is not in the cache; see ``kernels._jit.told_of_compiling``.
+
+    Raises UsageError where the cache cannot be written.
+    """
+    folder = _jit.cache_folder()
+    if not _jit.cache_usable():
+        raise UsageError(
+            f"{folder} cannot be written, so compiled kernels cannot be kept; "
+            "expected NUMBA_CACHE_DIR to name a folder that can"
+        )
+    load_kernels(KERNELS.values())
+    text = _INPUTS + "".join(_layer(index, *facts) for index, facts in enumerate(_LAYERS))
+    for plan in ("fast", "inspect"):
+        for kernels in ("auto", "direct"):
+            for phase in (TRAIN, TEST):
+                _run(text, phase, kernels, plan)
+
+
+def kernel_files() -> int:
+    """How many kernels the cache holds."""
+    return sum(1 for _ in _jit.cache_folder().rglob("*.nbi"))
+
+
+def _layer(index: int, name: str, kind: str, bottoms: str, options: str) -> str:
+    wired = " ".join(f'bottom: "{bottom}"' for bottom in bottoms.split())
+    options = options.replace("FILL", 'weight_filler { type: "xavier" }')
+    top = f'top: "{name}"' if name else ""
+    return f'layer {{ name: "{kind}{index}" type: "{kind}" {wired} {top} {options} }}\n'
+
+
+def _run(text: str, phase: int, kernels: str, plan: str) -> None:
+    with Net(parse_net(text), phase, seed=1, kernels=kernels, plan=plan) as net:
+        random = np.random.default_rng(1)
+        net.blobs["data"].data[...] = random.standard_normal(net.blobs["data"].shape)
+        net.forward()
+        if phase == TRAIN:
+            param = caffe_pb2.SolverParameter(base_lr=0.001, lr_policy="fixed")
+            net.backward()
+            rule = make_rule(param, net.arena)
+            rule.apply(learning_rate(param, 0), rule.gradient_norm())
