@@ -15,12 +15,12 @@ import numpy as np
 from . import TEST, TRAIN
 from .arena import Arena
 from .errors import DataError, GraphError, LayerError, UsageError, WeightsError
+from .execution import FastExecution, InspectExecution
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
 from .layers.base import count
 from .plan import Gradients, needed_gradients
-from .execution import FastExecution, InspectExecution
 from .proto import NetFile, find, read_net, read_weights, write_weights
 from .weights import CopyReport, copy_arrays
 

@@ -33,8 +33,8 @@ from typing import NamedTuple, get_type_hints
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
 from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
 
 from .._jit import compile_row_kernel, inline
 from .vector import elements
