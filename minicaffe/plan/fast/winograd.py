@@ -139,9 +139,9 @@ class _Shape:
         b, conv = self.b, self.conv
         weights, factor = b.param(conv.node, 0), conv.factor or NOTHING
         for step in b.prepare:
-            same = step.kernel is panels.winograd_weights and step.values.weights is weights
-            if same and step.values.factor is factor:
-                return step.values.panels
+            if step.kernel is panels.winograd_weights and step.values.weights is weights:
+                if step.values.factor is factor and step.values.groups == self.groups:
+                    return step.values.panels
         made = b.one(f"{conv.node.name}.winograd.weights", self.weights)
         work = b.private(f"{conv.node.name}.winograd.stage", panels.work_size(self.taps))
         row = panels.Weights(

@@ -80,6 +80,34 @@ def write(tmp_path, images=9, channels=6, outputs=20, side=9, taps=3, group=1):
     return path
 
 
+SHARED = """
+layer {
+  name: "data" type: "DummyData" top: "x" top: "target"
+  dummy_data_param {
+    shape { dim: 5 dim: 16 dim: 9 dim: 9 }
+    shape { dim: 5 dim: 32 dim: 9 dim: 9 }
+    data_filler { type: "gaussian" std: 1 }
+    data_filler { type: "gaussian" std: 1 }
+  }
+}
+layer {
+  name: "one" type: "Convolution" bottom: "x" top: "a" param { name: "w" }
+  convolution_param {
+    num_output: 32 kernel_size: 3 pad: 1 bias_term: false weight_filler { type: "gaussian" std: 0.1 }
+  }
+}
+layer {
+  name: "two" type: "Convolution" bottom: "a" top: "b" param { name: "w" }
+  convolution_param { num_output: 32 kernel_size: 3 pad: 1 group: 2 bias_term: false }
+}
+layer {
+  name: "three" type: "Convolution" bottom: "b" top: "c" param { name: "w" }
+  convolution_param { num_output: 32 kernel_size: 3 pad: 1 group: 2 bias_term: false }
+}
+layer { name: "loss" type: "EuclideanLoss" bottom: "c" bottom: "target" top: "loss" }
+"""
+
+
 def run(path, phase, plan, backward):
     with Net(str(path), phase, plan=plan, seed=3) as net:
         out = {}
@@ -119,3 +147,14 @@ def test_inference(tmp_path, images):
     path = write(tmp_path, images=images, side=13)
     expected, found = (run(path, TEST, plan, False) for plan in ("inspect", "fast"))
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+
+
+@pytest.mark.usefixtures("schedule")
+def test_shared_weights_in_different_groups(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(SHARED)
+    expected, found = (run(path, TRAIN, plan, True) for plan in ("inspect", "fast"))
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    scale = np.sqrt((expected["one"] ** 2).mean())
+    assert scale > 0
+    np.testing.assert_allclose(found["one"], expected["one"], atol=1e-4 * scale)
