@@ -361,8 +361,9 @@ class Builder:
         if layout not in there:
             from .layouts import convert
 
-            source = dict(there)
+            source = next(iter(there.values()))
             made = self._new(table, value, layout)
-            table[value].update(source)
-            convert(self, value, layout, next(iter(source.values())), made)
+            there[layout] = made
+            table[value] = there  # which other values may share
+            convert(self, value, layout, source, made)
         return table[value][layout]

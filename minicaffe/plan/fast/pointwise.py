@@ -203,12 +203,12 @@ def lower(b: Builder, group: Group) -> Lowered | None:
         return Silence()
     if node.type == "Split":
         return Split(b, node, group.top) if b.fits(node.bottoms[0]) or not b.wanted(node) else None
-    if not all(b.fits(value) for value in (*node.bottoms, group.top)):
+    if not all(b.fits(value) for value in node.bottoms):
         return None
     if node.type == "Eltwise":
         return _eltwise(b, group)
     if node.type == "Flatten":
-        same = b.image(node.bottoms[0])[:] == b.image(group.top)[:]
+        same = b.graph.values[node.bottoms[0]].shape[1:] == b.graph.values[group.top].shape[1:]
         return Identity(b, node, group.top) if same else Reshaped(b, node, group.top)
     if node.type == "Dropout":
         return Identity(b, node, group.top) if node.layer.phase == "TEST" else None

@@ -172,3 +172,42 @@ def test_dropout_passes_on_in_test():
         one.blobs["data"].data[...] = np.random.default_rng(1).standard_normal((9, 3, 4, 4))
         outputs.append(one.forward()["score"].copy())
     agree(outputs[1], outputs[0], 1e-5)
+
+
+@pytest.mark.parametrize("axes, shape", [("axis: 0", (6 * 21 * 7 * 9,)), ("axis: 0 end_axis: 1", (6 * 21, 7, 9))])
+def test_flatten_of_images(axes, shape):
+    dims = "".join(f" dim: {size}" for size in shape)
+    text = "".join(
+        [
+            "force_backward: true ",
+            layer("Input", "data", "", "data", "input_param { shape { dim: 6 dim: 3 dim: 7 dim: 9 } }"),
+            layer("Input", "target", "", "target", f"input_param {{ shape {{ {dims} }} }}"),
+            CONV,
+            layer("Flatten", "act", "conv", "out", f"flatten_param {{ {axes} }}"),
+            layer("EuclideanLoss", "loss", "out target", "loss"),
+        ]
+    )
+    nets = [Net(parse_net(text), minicaffe.TRAIN, seed=1, plan=plan) for plan in ("inspect", "fast")]
+    assert "act" not in plain_layers(nets[1])
+    for one in nets:
+        random = np.random.default_rng(1)
+        for name in ("data", "target"):
+            one.blobs[name].data[...] = random.standard_normal(one.blobs[name].shape)
+        one.clear_param_diffs()
+        one.forward()
+        one.backward()
+    inspect, fast = nets
+    agree(fast.loss, inspect.loss, 1e-6)
+    agree(fast.blobs["data"].diff, inspect.blobs["data"].diff, 1e-5)
+    for i in range(2):
+        agree(fast.params["conv"][i].diff, inspect.params["conv"][i].diff, 1e-5)
+
+
+def test_a_value_is_converted_once_for_all_its_readers():
+    text = layer("Input", "data", "", "data", "input_param { shape { dim: 8 dim: 3 dim: 7 dim: 9 } }")
+    text += layer("Scale", "a", "data", "a") + layer("Bias", "b", "data", "b") + layer("Eltwise", "sum", "a b", "out")
+    run = Net(parse_net(text), minicaffe.TEST, plan="fast")._run
+    kernels = [
+        step.kernel.name for part in run.plan.forward if isinstance(part, list) for one in part for step in one.steps
+    ]
+    assert kernels.count("to_lanes") == 1
