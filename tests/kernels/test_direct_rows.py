@@ -198,20 +198,21 @@ def test_input_gradient(case):
         assert np.array_equal(run(case, dy, pack(case, weights, swapped=True), swapped=True, cuts=(2,)), got)
 
 
-def weight_gradient(case, x, dy, group, cuts=()):
+def weight_gradient(case, x, dy, group, cuts=(), whole=False):
     count = case.kernel[0] * case.kernel[1]
     rows, line = d.partial_rows(case.channels), lanes(case.outputs)
     pieces = -(-case.images // group)
     x, dy = to_lanes(x, lanes(x.shape[1])), to_lanes(dy, lanes(dy.shape[1]))
     x[..., case.groups * case.channels :] = 3
     partials = np.full((pieces, case.groups * count * rows * line), np.nan, np.float32)
+    units = case.groups * p.panels_of(case.outputs) * count if whole else case.images
     out = call(
-        d.direct_weights, case.images, cuts, x=(x, x[0].size), dy=(dy, dy[0].size), dw=(partials, partials[0].size),
+        d.direct_weights, units, cuts, x=(x, x[0].size), dy=(dy, dy[0].size), dw=(partials, partials[0].size),
         work=(np.zeros(d.WEIGHTS_WORK, np.float32), 0), height=case.size[0], width=case.size[1], x_lanes=x.shape[-1],
         out_height=case.out_size[0], out_width=case.out_size[1], y_lanes=dy.shape[-1], kernel_h=case.kernel[0],
         kernel_w=case.kernel[1], stride_h=case.stride[0], stride_w=case.stride[1], pad_h=case.pad[0],
         pad_w=case.pad[1], dilation_h=case.dilation[0], dilation_w=case.dilation[1], groups=case.groups,
-        channels=case.channels, outputs=case.outputs, images=group,
+        channels=case.channels, outputs=case.outputs, images=group, whole=case.images * whole,
     )  # fmt: skip
     dw = np.ones((case.groups * case.outputs, case.channels, *case.kernel), np.float32)
     units = case.groups * -(-case.outputs // LANES)
@@ -229,6 +230,7 @@ def test_weight_gradient(case):
     _, _, want = reference(case, x, weights, dy)
     depth = case.images * case.out_size[0] * case.out_size[1]
     close(weight_gradient(case, x, dy, case.images), want + 1, depth)
+    close(weight_gradient(case, x, dy, case.images, whole=True), want + 1, depth)
     if case.images > 2:
         close(weight_gradient(case, x, dy, 2, cuts=range(2, case.images, 2)), want + 1, depth)
         close(weight_gradient(case, x, dy, case.images, cuts=(1, 2)), want + 1, depth)

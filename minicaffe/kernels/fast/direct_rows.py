@@ -290,6 +290,7 @@ class DirectWeights(NamedTuple):
     channels: int
     outputs: int
     images: int  # of a partial sum
+    whole: int  # 0, or all images there are: units are then (group, panel of outputs, tap)
 
 
 WEIGHTS_WORK = 2 * (ROWS + MOST_RUNS * RUN)
@@ -303,16 +304,28 @@ def partial_rows(channels: int) -> int:
 
 @row_kernel(DirectWeights, writes=("dw", "work"))
 def direct_weights(arena, r, start, stop):
-    """dw[tap, c, o] (+)= sum over output pixels p of x[input pixel of p and tap, c] * dy[p, o]; units are images."""
+    """dw[tap, c, o] (+)= sum over output pixels p of x[input pixel of p and tap, c] * dy[p, o].
+
+    Units are images; or see ``whole``: then dw is overwritten.
+    """
+    taps, panels = r.kernel_h * r.kernel_w, (r.outputs + PANEL - 1) // PANEL
     lines = max(1, min(MOST_RUNS, DEPTH // r.out_width))
-    total = (stop - start) * r.out_height
+    total = (r.whole if r.whole else stop - start) * r.out_height
     at = 0
     while at < total:
         count = min(lines, total - at)
-        accumulate = at > 0 or not starts_group(start, r.images)
-        for tap in range(r.kernel_h * r.kernel_w):
-            runs = _write_runs(arena, r, start, tap, at, count)
-            _tap_sums(arena, r, start, tap, runs, accumulate)
+        if r.whole:
+            for unit in range(start, stop):
+                runs = _write_runs(arena, r, 0, unit % taps, at, count)
+                part = unit // taps
+                _panel_sums(arena, r, r.dw.base, unit % taps, runs, part // panels, part % panels, at > 0)
+        else:
+            dw = r.dw.base + start // r.images * r.dw.step
+            accumulate = at > 0 or not starts_group(start, r.images)
+            for tap in range(taps):
+                runs = _write_runs(arena, r, start, tap, at, count)
+                for part in range(r.groups * panels):
+                    _panel_sums(arena, r, dw, tap, runs, part // panels, part % panels, accumulate)
         at += count
 
 
@@ -345,21 +358,19 @@ def _write_runs(arena, r, start, tap, first, count):
     return runs
 
 
-@inline
-def _tap_sums(arena, r, start, tap, runs, accumulate):
+@kernel
+def _panel_sums(arena, r, dw, tap, runs, g, panel, accumulate):
+    """What some pixels, which lie in ``runs``, give to the weights of one tap and one panel of outputs of a group."""
     offsets, channels = r.work.base, r.channels
     rows = (channels + ROWS - 1) // ROWS * ROWS
     line = (r.outputs + LANES - 1) // LANES * LANES
-    taps = r.kernel_h * r.kernel_w
-    dw = r.dw.base + start // r.images * r.dw.step
-    for g in range(r.groups):
-        to = dw + (g * taps + tap) * rows * line
-        for o in range(0, line, PANEL):
-            columns = min(PANEL, line - o)
-            for c in range(0, channels, ROWS):
-                for m in range(ROWS):
-                    set_number(arena, offsets, m, min(c + m, channels - 1))
-                gather_sums(
-                    arena, offsets + 2 * ROWS, runs, offsets, g * channels, r.stride_w * r.x_lanes,
-                    g * r.outputs + o, r.y_lanes, to + c * line + o, line, columns, accumulate,
-                )  # fmt: skip
+    o = panel * PANEL
+    to = dw + (g * r.kernel_h * r.kernel_w + tap) * rows * line + o
+    columns = min(PANEL, line - o)
+    for c in range(0, channels, ROWS):
+        for m in range(ROWS):
+            set_number(arena, offsets, m, min(c + m, channels - 1))
+        gather_sums(
+            arena, offsets + 2 * ROWS, runs, offsets, g * channels, r.stride_w * r.x_lanes,
+            g * r.outputs + o, r.y_lanes, to + c * line, line, columns, accumulate,
+        )  # fmt: skip

@@ -15,6 +15,7 @@ _BLOCK = 80 * LANES  # a block of results, from beginning to end of its sums
 _TAP = 24 * LANES  # a tap of a block
 _NARROW = 1.4  # one vector of columns instead of two: more loads to a multiply-add
 _FEW_PIXELS = 8 * ROWS  # of the whole batch: rather than read all weights for some images, all meet some weights
+_MANY_WEIGHTS = 2**17  # too many for a partial sum of each group of images
 READ = 12.0
 """Reading a weight from memory, once, at small batches; in multiply-adds, as all costs here."""
 
@@ -121,27 +122,27 @@ def _input_gradient(b: Builder, conv: Conv, dy: Buffer) -> None:
 def _weight_gradient(b: Builder, conv: Conv, dy: Buffer) -> None:
     w, x_lanes, y_lanes = conv.w, b.image(conv.x).lanes, b.image(conv.y).lanes
     size = conv.groups * conv.taps * kernels.partial_rows(w.channels) * whole_vectors(conv.outputs)
-    partials = b.partials(label(conv, "partials"), size)
-    b.step(
-        kernels.direct_weights,
-        kernels.DirectWeights(
-            b.lanes(conv.x), dy, partials, b.private(label(conv, "work"), kernels.WEIGHTS_WORK),
-            w.height, w.width, x_lanes, w.out_height, w.out_width, y_lanes, w.kernel_h, w.kernel_w,
-            w.stride_h, w.stride_w, w.pad_h, w.pad_w, w.dilation_h, w.dilation_w,
-            conv.groups, w.channels, conv.outputs, b.group,
-        ),
-        1,
-        conv.work,
+    whole = b.groups > 1 and conv.weights > _MANY_WEIGHTS
+    partials = b.one(label(conv, "sums"), size) if whole else b.partials(label(conv, "partials"), size)
+    values = kernels.DirectWeights(
+        b.lanes(conv.x), dy, partials, b.private(label(conv, "work"), kernels.WEIGHTS_WORK),
+        w.height, w.width, x_lanes, w.out_height, w.out_width, y_lanes, w.kernel_h, w.kernel_w,
+        w.stride_h, w.stride_w, w.pad_h, w.pad_w, w.dilation_h, w.dilation_w,
+        conv.groups, w.channels, conv.outputs, b.group, b.images if whole else 0,
     )  # fmt: skip
-    add_partials(b, conv, partials, w.channels, conv.taps)
+    if whole:
+        b.over(conv.groups * panels_of(conv.outputs) * conv.taps, kernels.direct_weights, values, work=conv.work)
+    else:
+        b.step(kernels.direct_weights, values, 1, conv.work)
+    add_partials(b, conv, partials, 1 if whole else b.groups, w.channels, conv.taps)
 
 
-def add_partials(b: Builder, conv: Conv, partials: Buffer, channels: int, taps: int) -> None:
+def add_partials(b: Builder, conv: Conv, partials: Buffer, pieces: int, channels: int, taps: int) -> None:
     """Bring the partial sums of the weight gradient into Caffe's layout, when they are complete."""
     work = b.private(label(conv, "work"), add_work(channels, taps))
     into = b.param_diff(conv.node, 0)
     b.after(
         conv.groups * whole_vectors(conv.outputs) // LANES,
         add_weights,
-        AddWeights(partials, into, work, b.groups, conv.outputs, channels, taps),
+        AddWeights(partials, into, work, pieces, conv.outputs, channels, taps),
     )

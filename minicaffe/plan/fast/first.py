@@ -85,4 +85,4 @@ def backward(b: Builder, conv: Conv, dy: Buffer) -> None:
         1,
         conv.work,
     )
-    direct.add_partials(b, conv, partials, window, 1)
+    direct.add_partials(b, conv, partials, b.groups, window, 1)

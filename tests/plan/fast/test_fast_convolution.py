@@ -23,6 +23,7 @@ CONVOLUTIONS = {
     "pointwise": ((21, 9, 7), "num_output: 40 kernel_size: 1"),
     "strided": ((16, 9, 8), "num_output: 33 kernel_size: 1 stride: 2 bias_term: false"),
     "pixel": ((37, 1, 1), "num_output: 70 kernel_size: 1"),
+    "heavy": ((260, 5, 4), "num_output: 520 kernel_size: 1 stride: 2"),
     "window": ((18, 10, 9), "num_output: 20 kernel_size: 3 pad: 1 stride: 2"),
     "wide": ((3, 24, 21), "num_output: 24 kernel_size: 7 pad: 3 stride: 2"),
     "sparse": ((16, 13, 12), "num_output: 32 kernel_h: 3 kernel_w: 2 dilation: 2 dilation: 3 pad: 2"),
