@@ -9,7 +9,19 @@ import llvmlite.binding
 import pytest
 
 HERE = Path(__file__).parent
-_FAST = ("fast_vector", "fast_product", "fast_layout", "choice", "direct_rows", "first_rows", "fold_rows")
+_FAST = (
+    "fast_vector",
+    "fast_product",
+    "fast_layout",
+    "fast_vector_math",
+    "layout_rows",
+    "norm_rows",
+    "choice",
+    "direct_rows",
+    "first_rows",
+    "fold_rows",
+    "winograd_rows",
+)
 TESTS = [f"{HERE}/test_{name}.py" for name in _FAST]
 WINOGRAD = f"{HERE}/test_fast_winograd.py::test_matches_the_plain_kernels"
 

@@ -24,7 +24,7 @@ _RESIDENT = 2**16
 _CHUNK = 2**16
 """Elements of x and y of one call, about, where the batch runs in chunks."""
 
-_PAYS = 3
+_PAYS = 2
 """How much more memory must be read by blocks before the whole batch at once, which cannot overlap it, is faster."""
 
 _DEPTH = 11
