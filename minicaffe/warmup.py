@@ -13,7 +13,7 @@ from .errors import UsageError
 from .kernels import _jit
 from .kernels.fast.rows import KERNELS, load_kernels
 from .net import Net
-from .plan import fast  # noqa: F401: its modules declare the row kernels
+from .plan import fast  # noqa: F401 (its modules declare the row kernels)
 from .proto import caffe_pb2, parse_net
 from .solver.rates import learning_rate
 from .solver.rules import make_rule
@@ -41,6 +41,7 @@ _LAYERS = [
     ("scale", "Sigmoid", "scale", ""),
     ("bnrow", "BatchNorm", "made", ""),
     ("bnrow", "Scale", "bnrow", ""),
+    ("bnrow", "Scale", "bnrow", "scale_param { bias_term: true }"),
     ("bias", "Bias", "bnrow", ""),
     ("bias", "ReLU", "bias", ""),
     ("tanh", "TanH", "apart", ""),

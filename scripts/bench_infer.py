@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Time a forward pass of deploy nets, alternating with PyTorch, OpenCV dnn and ONNX Runtime where installed.
 
-usage: python scripts/bench_infer.py [MODEL ...] [--batch 1 8] [--rounds 15] [--threads N]
+usage: python scripts/bench_infer.py [MODEL ...] [--batch 1 8] [--plan fast|inspect|both] [--rounds 15] [--threads N]
+                                     [--compile]
 
 Weights are random; BatchNorm's statistics are those of one batch of noise, so that activations keep their size.
 Every contestant gets the same weights and images and must give the same output. Medians and ratios are printed.
@@ -14,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from bench_train import MODELS, measure, result_line
+from bench_train import MODELS, PLANS, measure, result_line
 
 import minicaffe
 from minicaffe.kernels._jit import set_threads, usable_cores
@@ -47,7 +48,7 @@ def write_weights(text: str, file: Path) -> None:
         net.save(file)
 
 
-def torch_runs(net, images, file: Path, threads: int):
+def torch_runs(net, images, file: Path, threads: int, compile_too: bool):
     """name -> a function that returns the output, for each mode of PyTorch, and for ONNX Runtime from its export."""
     try:
         import torch
@@ -67,6 +68,8 @@ def torch_runs(net, images, file: Path, threads: int):
     plain, last = Twin(net), Twin(net, channels_last=True)
     x, x_last = plain.load(net)[0], last.load(net)[0]
     runs = {"torch eager": run(plain, x), "torch channels_last": run(last, x_last)}
+    if compile_too:
+        runs["torch compile"] = run(torch.compile(plain), x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing is called outdated
         frozen = torch.jit.freeze(torch.jit.trace(plain, x))
@@ -112,18 +115,30 @@ def opencv_runs(text: str, weights: Path, images, threads: int):
     return {"opencv": forward}
 
 
-def compare(name: str, batch: int, weights: Path, rounds: int, threads: int) -> None:
-    text = with_batch(MODELS / name / "deploy.prototxt", batch)
-    with Net(parse_net(text), minicaffe.TEST, str(weights)) as net:
+def our_runs(text: str, weights: Path, plans):
+    """name -> a function that returns the output, for each plan; and their nets."""
+    runs, nets = {}, []
+    for plan in plans:
+        net = Net(parse_net(text), minicaffe.TEST, str(weights), plan=plan)
         blob = net.blobs[net.inputs[0]].data
-        blob[...] = images = noise(blob.shape)
-        output = net.outputs[0]
-        runs = {"minicaffe": lambda: net.forward()[output]}
-        runs.update(torch_runs(net, images, weights.with_suffix(".onnx"), threads))
-        runs.update(opencv_runs(text, weights, images, threads))
-        medians, results = measure(runs, rounds)
-    mine, ours = medians.pop("minicaffe"), results["minicaffe"]
-    print(f"{name:14} {batch:5} {result_line(mine, medians)}", flush=True)
+        blob[...] = noise(blob.shape)
+        runs[plan] = lambda net=net: net.forward()[net.outputs[0]]
+        nets.append(net)
+    return runs, nets
+
+
+def compare(name: str, batch: int, weights: Path, args) -> None:
+    text, plans = with_batch(MODELS / name / "deploy.prototxt", batch), PLANS[args.plan]
+    runs, nets = our_runs(text, weights, plans)
+    images = nets[0].blobs[nets[0].inputs[0]].data
+    runs.update(torch_runs(nets[0], images, weights.with_suffix(".onnx"), args.threads, args.compile))
+    runs.update(opencv_runs(text, weights, images, args.threads))
+    medians, results = measure(runs, args.rounds)
+    for net in nets:
+        net.close()
+    mine, ours = {plan: medians.pop(plan) for plan in plans}, results[plans[0]]
+    for plan in plans:
+        print(f"{name:14} {batch:5} {plan:8} {result_line(mine[plan], medians)}", flush=True)
     for other, result in results.items():
         furthest = np.abs(result.reshape(ours.shape) - ours).max()
         if not furthest <= 1e-3 * np.abs(ours).max():
@@ -134,17 +149,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("models", nargs="*", default=NAMES, help=f"folders under models/ (default: {' '.join(NAMES)})")
     parser.add_argument("--batch", type=int, nargs="+", default=(1, 8))
+    parser.add_argument("--plan", choices=PLANS, default="fast")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--compile", action="store_true", help="torch.compile too (slow to start)")
     args = parser.parse_args()
     set_threads(args.threads)
-    print(f"{'model':14} {'batch':>5} {'minicaffe':>9} {'faster':>8}  than the fastest beside it; medians in ms")
+    head = f"{'model':14} {'batch':>5} {'plan':8} {'minicaffe':>9} {'faster':>8}"
+    print(f"{head}  than the fastest beside it; medians in ms")
     for name in args.models:
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder) / f"{name}.caffemodel"
             write_weights(with_batch(MODELS / name / "deploy.prototxt", 4), weights)
             for batch in args.batch:
-                compare(name, batch, weights, args.rounds, args.threads)
+                compare(name, batch, weights, args)
     return 0
 
 

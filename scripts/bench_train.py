@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Time a training iteration of each model, alternating with PyTorch where it is installed.
 
-usage: python scripts/bench_train.py [MODEL ...] [--rounds 15] [--threads N] [--compile]
+usage: python scripts/bench_train.py [MODEL ...] [--plan fast|inspect|both] [--rounds 15] [--threads N] [--compile]
 
 Data layers are replaced by inputs in memory, so that only the net and the update are timed. In each round
 every contestant has its turn; the first rounds are thrown away; medians and ratios are printed. The loss of the
-first iteration is compared, so that equal work is timed.
+first iteration is compared, so that equal work is timed. The resident memory is that of a process which does nothing
+else; of it the arena is what the fast plan's values take.
 """
 
 import argparse
+import multiprocessing
 import statistics
 import sys
 import time
@@ -22,11 +24,13 @@ from minicaffe.net import Net
 from minicaffe.proto import caffe_pb2, format_text, parse_net, read_net, read_solver
 from minicaffe.solver.rates import learning_rate
 from minicaffe.solver.rules import make_rule
+from minicaffe.timing import resident_bytes
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
 SPREAD = 50  # of the pixels of natural images
 WARM_UP = 3
+PLANS = {"fast": ("fast",), "inspect": ("inspect",), "both": ("fast", "inspect")}
 
 
 def in_memory(path: Path, item) -> tuple[str, float]:
@@ -50,8 +54,8 @@ def in_memory(path: Path, item) -> tuple[str, float]:
 class Ours:
     """A training iteration of this program, without displays and tests."""
 
-    def __init__(self, text, solver):
-        self.net = Net(parse_net(text), minicaffe.TRAIN, seed=1)
+    def __init__(self, text, solver, plan="fast"):
+        self.net = Net(parse_net(text), minicaffe.TRAIN, seed=1, plan=plan)
         self.param, self.rule = solver, make_rule(solver, self.net.arena)
 
     def set_inputs(self, spread):
@@ -114,6 +118,35 @@ def measure(steps, rounds):
     return {name: statistics.median(found) for name, found in times.items()}, results
 
 
+def memory(name: str, plan: str, threads: int) -> tuple[int | None, int | None]:
+    """Bytes after a few iterations: resident in a process of their own, and of the fast plan's arena."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_memory, (name, plan, threads))
+
+
+def _memory(name, plan, threads):
+    set_threads(threads)
+    ours = load(name, plan)[0]
+    for _ in range(WARM_UP):
+        ours.step()
+    return resident_bytes(), ours.net.runner.bytes if ours.net.runner else None
+
+
+def load(name: str, plan: str):
+    """A model's training and its solver, the inputs in memory."""
+    solver = read_solver(str(MODELS / name / "solver.prototxt"))
+    text, spread = in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32)))
+    ours = Ours(text, solver, plan)
+    ours.set_inputs(spread)
+    return ours, solver
+
+
+def memory_line(resident, arena) -> str:
+    parts = [f"{resident / 1e6:.0f} MB resident"] if resident is not None else []
+    parts += [f"{arena / 1e6:.1f} MB in the arena"] if arena is not None else []
+    return "  " + ", ".join(parts)
+
+
 def result_line(mine, others):
     """minicaffe's median, how many times as fast it is as the fastest of the others, and their medians."""
     if not others:
@@ -125,27 +158,28 @@ def result_line(mine, others):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("models", nargs="*", help="folders under models/ (default: all)")
+    parser.add_argument("--plan", choices=PLANS, default="fast")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=usable_cores())
     parser.add_argument("--compile", action="store_true", help="torch.compile too (slow to start)")
     args = parser.parse_args()
     set_threads(args.threads)
     names = args.models or sorted(path.parent.name for path in MODELS.glob("*/train_test.prototxt"))
-    print(f"{'model':20} {'minicaffe':>9} {'faster':>8}  than the fastest beside it; medians in ms")
+    print(f"{'model':20} {'plan':8} {'minicaffe':>9} {'faster':>8}  than the fastest beside it; medians in ms")
     for name in names:
-        solver = read_solver(str(MODELS / name / "solver.prototxt"))
-        text, spread = in_memory(MODELS / name / "train_test.prototxt", ITEM.get(name, (3, 32, 32)))
-        ours = Ours(text, solver)
-        ours.set_inputs(spread)
-        steps = {"minicaffe": ours.step, **torch_steps(ours, solver, args.threads, args.compile)}
-        medians, losses = measure(steps, args.rounds)
-        mine = medians.pop("minicaffe")
-        print(f"{name:20} {result_line(mine, medians)}", flush=True)
+        plans = PLANS[args.plan]
+        trainings = {plan: load(name, plan) for plan in plans}
+        steps = {plan: ours.step for plan, (ours, _) in trainings.items()}
+        ours, solver = trainings[plans[0]]
+        medians, losses = measure({**steps, **torch_steps(ours, solver, args.threads, args.compile)}, args.rounds)
+        mine = {plan: medians.pop(plan) for plan in plans}
+        for plan in plans:
+            print(f"{name:20} {plan:8} {result_line(mine[plan], medians)}")
+            print(memory_line(*memory(name, plan, args.threads)), flush=True)
+        dropout = any(node.type == "Dropout" for node in ours.net.graph.nodes)
         for other, loss in losses.items():
-            if abs(loss - losses["minicaffe"]) > 1e-3 * abs(losses["minicaffe"]) and "Dropout" not in str(
-                ours.net.layers
-            ):
-                print(f"  first loss differs: minicaffe {losses['minicaffe']:.6f}, {other} {loss:.6f}")
+            if abs(loss - losses[plans[0]]) > 1e-3 * abs(losses[plans[0]]) and not dropout:
+                print(f"  first loss differs: minicaffe {losses[plans[0]]:.6f}, {other} {loss:.6f}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """The benchmark scripts: they run with nothing beside minicaffe, and the net in PyTorch computes the same."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -29,17 +30,20 @@ def test_training_alone(alone, monkeypatch, capsys):
 
     monkeypatch.setattr(sys, "argv", ["bench_train.py", "lenet", "--rounds", "1"])
     assert bench_train.main() == 0
-    line = capsys.readouterr().out.splitlines()[1].split()
-    assert line[0] == "lenet" and float(line[1]) > 0 and line[2:] == ["nothing", "beside", "it"]
+    result, memory = capsys.readouterr().out.splitlines()[1:3]
+    assert result.split()[:2] == ["lenet", "fast"] and float(result.split()[2]) > 0
+    assert result.endswith("nothing beside it")
+    assert re.fullmatch(r"  \d+ MB resident, \d+\.\d MB in the arena", memory)
 
 
 def test_inference_alone(alone, monkeypatch, capsys):
     import bench_infer
 
-    monkeypatch.setattr(sys, "argv", ["bench_infer.py", "resnet20", "--batch", "2", "--rounds", "1"])
+    monkeypatch.setattr(sys, "argv", ["bench_infer.py", "resnet20", "--batch", "2", "--rounds", "1", "--plan", "both"])
     assert bench_infer.main() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines if "nothing beside it" in line] == [["resnet20", "2"]]
+    found = [line.split()[:3] for line in lines if "nothing beside it" in line]
+    assert found == [["resnet20", "2", "fast"], ["resnet20", "2", "inspect"]]
     assert "  OpenCV is not installed" in lines
 
 
@@ -85,3 +89,19 @@ def test_iterations_in_pytorch_have_the_same_losses():
     losses = [ours.step() for _ in range(3)]
     for step in steps.values():
         assert [step() for _ in range(3)] == pytest.approx(losses, rel=1e-5)
+
+
+def test_growth_alone(alone, monkeypatch, capsys):
+    import bench_growth
+
+    before = bench_growth.usable_cores()
+    small = ["--batch", "2", "4", "--width", "4", "--depth", "1", "2", "--threads", "1", "--rounds", "1"]
+    monkeypatch.setattr(sys, "argv", ["bench_growth.py", *small])
+    assert bench_growth.main() == 0
+    bench_growth.set_threads(before)
+    lines = capsys.readouterr().out.splitlines()
+    assert "batch, with width 4, depth 2, threads 1; medians in ms" in lines
+    assert lines[1].split() == ["batch", "fast", "inspect"]
+    numbers = [line.split() for line in lines if line.split()[0].isdigit()]
+    assert [row[0] for row in numbers] == ["2", "4", "4", "1", "2", "1"]
+    assert all(float(ms) > 0 for row in numbers for ms in row[1:])

@@ -80,19 +80,12 @@ def _close(net, timing, results: Results, threads: int) -> None:
     """The table of steps, and the last line."""
     from ..timing import resident_bytes
 
-    peak = None
+    resident, peak = resident_bytes(), None
     if net.runner is not None:
         from ..kernels.fast.peak import measure
 
-        resident, peak = resident_bytes(), measure()
+        peak = measure()
         results.text(step_table(timing, peak))
-        results.text(
-            [
-                f"peak of {threads} threads: {peak.flops / 1e9:.0f} GFLOP/s, copying {peak.bytes / 1e9:.1f} GB/s",
-            ]
-        )
-    else:
-        resident = resident_bytes()
     for layer in timing.layers:
         results.record("layer", **asdict(layer))
     for one in timing.passes:
@@ -117,9 +110,9 @@ def _close(net, timing, results: Results, threads: int) -> None:
 COMMAND = Command(
     name="time",
     summary="time a net layer by layer, and step by step",
-    about="Runs a net forward and backward, and prints Caffe's lines: the average of each layer. Under the fast plan, "
-    "layers that are computed together are one line, and a table on stdout shows every step with its speed, beside what "
-    "this machine can do at most. The net's inputs are filled with noise.",
+    about="Runs a net forward and backward, and prints Caffe's lines: the average of each layer. Under the fast plan "
+    "layers that are computed together are one line, and a table on stdout shows every step with its speed, beside "
+    "the most that this machine can do. The net's inputs are filled with noise.",
     subject="model",
     flags=(
         Flag("model", "NET", "the net prototxt"),

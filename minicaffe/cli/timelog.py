@@ -52,6 +52,7 @@ def step_table(timing, peak) -> Iterator[str]:
         rest = max(0.0, one.seconds - sum(step.seconds for step in one.steps))
         yield f"  {'(waiting, calls)':<28}{_MS * rest:9.3f}{_share(rest, one.seconds):>7}"
         yield ""
+    yield f"the most on as many threads: {peak.flops / 1e9:.0f} GFLOP/s, copying {peak.bytes / 1e9:.1f} GB/s"
 
 
 def _rates(step, peak) -> str:

@@ -37,8 +37,8 @@ def run(options: dict[str, Any]) -> int:
 COMMAND = Command(
     name="warmup",
     summary="compile all kernels ahead",
-    about="Compiles every kernel and keeps it in the cache, which is the user's cache folder or NUMBA_CACHE_DIR, so that "
-    "no later run has to wait. What is there already is left alone.",
+    about="Compiles every kernel and keeps it in the cache, in the user's cache folder or in NUMBA_CACHE_DIR, "
+    "so that no later run has to wait. What is there already is left alone.",
     subject="",
     flags=(Flag("json", "", "print one JSON object on stdout"),),
     examples=("minicaffe warmup", "NUMBA_CACHE_DIR=/opt/minicaffe minicaffe warmup"),

@@ -32,11 +32,9 @@ def _products(start, stop, repeats, depth, a, b, c):
             multiply(a, 0, depth, 1, b, 0, _COLUMNS, c, at, _COLUMNS, ROWS, _COLUMNS, depth, False)
 
 
-@kernel
 def _copy(start, stop, x, y):
-    """y = x."""
-    for i in range(start, stop):
-        y[i] = x[i]
+    """y = x, by the system's own way to copy memory, which passes the caches."""
+    y[start:stop] = x[start:stop]
 
 
 def measure() -> Peak:
