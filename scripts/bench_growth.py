@@ -6,7 +6,8 @@ usage: python scripts/bench_growth.py [--batch N ...] [--width N ...] [--depth N
 
 The nets are made here: ``depth`` times convolution 3x3, BatchNorm, Scale and ReLU with ``width`` channels on images of
 3 x 32 x 32, then pooling, an inner product and a loss. Each series varies one number and leaves the others at the
-middle of theirs, the threads at most. The contestants take turns, and medians in milliseconds are printed; ``--plot`` draws them with matplotlib.
+middle of theirs, the threads at most. The contestants take turns; medians in milliseconds are printed, and ``--plot``
+draws them with matplotlib.
 """
 
 import argparse

@@ -128,3 +128,22 @@ def test_a_kernel_that_cannot_be_kept_runs_all_the_same(monkeypatch):
     x = np.ones(3)
     double(0, 3, x)
     assert x.tolist() == [2, 2, 2] and refused
+
+
+def test_who_asks_is_told_of_what_is_compiled(monkeypatch):
+    monkeypatch.setattr(_jit, "_CACHED", False)
+
+    def twice(start, stop, x):
+        for i in range(start, stop):
+            x[i] *= 2
+
+    made = _jit._compile(twice, nogil=True)
+    told, x = [], np.ones(4)
+    with _jit.told_of_compiling(lambda *facts: told.append(facts)):
+        with _jit.told_of_compiling(lambda *facts: told.append("inner")):
+            pass
+        made(0, 4, x)
+        made(0, 4, x)
+    made(0, 4, np.ones(4, np.int32))
+    assert told == [("twice", 0, 0)]
+    assert (x == 4).all()
