@@ -44,7 +44,7 @@ def in_memory(name: str) -> tuple[str, float]:
 
 
 class Run:
-    """Iterations of a model under one plan, on random data that are the same for both."""
+    """Iterations of a model under one plan, on the same data: ten random images, one for each class, and noise."""
 
     def __init__(self, name: str, plan: str):
         text, self.spread = in_memory(name)
@@ -52,6 +52,7 @@ class Run:
         self.solver = read_solver(str(MODELS / name / "solver.prototxt"))
         self.rule = make_rule(self.solver, self.net.arena)
         self.random = np.random.default_rng(5)
+        self.classes = self.random.normal(0, 1, (10, *self.net.blobs[self.net.inputs[0]].shape[1:]))
         self.began = self.params()
         self.losses: list[float] = []
 
@@ -59,11 +60,10 @@ class Run:
         return [blob.data.copy() for blobs in self.net.params.values() for blob in blobs]
 
     def step(self, iteration: int) -> None:
-        for name in self.net.inputs:
-            blob = self.net.blobs[name].data
-            shape = blob.shape
-            labels = blob.ndim == 1
-            blob[...] = self.random.integers(0, 10, shape) if labels else self.random.normal(0, self.spread, shape)
+        images, labels = (self.net.blobs[name].data for name in self.net.inputs)
+        labels[...] = self.random.integers(0, 10, labels.shape)
+        noise = self.random.normal(0, self.spread, images.shape)
+        images[...] = noise + self.spread * self.classes[labels.astype(int)]
         self.net.clear_param_diffs()
         self.net.forward()
         self.losses.append(self.net.loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from ...graph import Graph, Node
@@ -54,7 +55,7 @@ def chains(graph: Graph, patterns) -> list[Group]:
 def make_group(nodes: list[Node]) -> Group:
     """The group of these nodes, each of which reads what the one before makes."""
     bottoms = list(nodes[0].bottoms)
-    for before, node in zip(nodes, nodes[1:]):
+    for before, node in itertools.pairwise(nodes):
         bottoms += [bottom for bottom in node.bottoms if bottom != before.tops[0]]
     return Group(tuple(nodes), tuple(bottoms), nodes[-1].tops[0] if nodes[-1].tops else -1)
 

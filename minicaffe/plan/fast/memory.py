@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .builder import Buffer, Step
+from .builder import Buffer
 from .regions import Region
 
 ALIGN = 16

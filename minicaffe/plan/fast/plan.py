@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections import Counter
 from dataclasses import dataclass
 
 from ...graph import Graph, Node
 from ..gradients import Gradients, needed_gradients, no_gradients
-from .builder import Buffer, Builder, Group, PlainStep, Step
+from .builder import Buffer, Builder, Group
 from .fusion import INFERENCE, TRAINING, chains, make_group
 from .lowering import LOWERINGS, Lowered
 from .memory import Layout, lay_out
-from .regions import Region, make_regions
+from .regions import make_regions
 
-for _module in ("convolution", "normalise", "pointwise", "pooling", "lrn", "inner_product", "concat", "softmax"):
-    with contextlib.suppress(ImportError):
-        importlib.import_module("." + _module, __package__)
+for _module in ("concat", "convolution", "inner_product", "lrn", "normalise", "pointwise", "pooling"):
+    importlib.import_module(f".{_module}", __package__)  # each makes its lowerings known
 
 Pass = tuple  # of programs (lists of regions) and PlainSteps
 

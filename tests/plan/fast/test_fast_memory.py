@@ -1,5 +1,6 @@
 """The memory pass: what is needed at one time never overlaps; what one region uses alone is local."""
 
+import itertools
 import random
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ def test_a_region_over_other_units_has_nothing_local():
 
 def test_memory_is_used_again_when_its_buffer_is_no_longer_needed():
     chain = [images(f"b{i}") for i in range(6)]
-    regions = [Region(True, [copied(x, y)]) for x, y in zip(chain, chain[1:])]
+    regions = [Region(True, [copied(x, y)]) for x, y in itertools.pairwise(chain)]
     layout = lay_out(regions, (), images=10, group=2)
     inner = [layout.shared[buffer] for buffer in chain[1:-1]]
     assert len(set(inner)) == 2  # one being read, one being written
@@ -85,7 +86,7 @@ def test_memory_is_used_again_when_its_buffer_is_no_longer_needed():
 def test_lasting_buffers_are_never_given_up():
     first, others = images("first"), [images(f"b{i}") for i in range(4)]
     chain = [first, *others]
-    regions = [Region(True, [copied(x, y)]) for x, y in zip(chain, chain[1:])]
+    regions = [Region(True, [copied(x, y)]) for x, y in itertools.pairwise(chain)]
     layout = lay_out(regions, {first}, images=10, group=2)
     assert layout.shared[first] not in {layout.shared[buffer] for buffer in others[:-1]}
 
