@@ -35,6 +35,7 @@ class Compiling:
     def __init__(self, screen: Screen):
         self._screen = screen
         self.count = 0
+        self._of = 0
 
     def __call__(self, kernel: str, number: int, of: int) -> None:
         self.count += 1
@@ -42,7 +43,8 @@ class Compiling:
             self._screen.say(f"compiling {kernel}")
             self._screen.refresh()
             return
-        if self._screen.title == "":
+        if self._screen.title == "" or of != self._of:
+            self._of = of
             self._screen.start(_COMPILING, of)
         self._screen.to(number if of else self.count)
 

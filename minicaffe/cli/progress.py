@@ -11,6 +11,7 @@ import time
 from collections import deque
 
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+_COUNT = "{desc}{n_fmt} [{elapsed}{postfix}]"
 _COLUMNS, _ROWS = 80, 24
 """The size of a terminal that does not tell its own."""
 _MANY = 1_000_000
@@ -46,7 +47,7 @@ class Screen:
                 initial=done,
                 desc=what,
                 file=sys.stderr,
-                bar_format=_BAR if total else None,
+                bar_format=_BAR if total else _COUNT,
                 unit_scale=total >= _MANY,
                 ncols=None if sized else _COLUMNS,
                 nrows=None if sized else _ROWS,

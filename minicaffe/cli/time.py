@@ -19,7 +19,7 @@ def run(options: dict[str, Any]) -> int:
     """Build the net, run it once, then time it."""
     from ..kernels import _jit
     from ..net import Net
-    from ..timing import fill_inputs, time_net
+    from ..timing import fill_inputs, resident_bytes, time_net
 
     if options["threads"]:
         _jit.set_threads(options["threads"])
@@ -51,12 +51,14 @@ def run(options: dict[str, Any]) -> int:
 
             def after(index: int, seconds: float) -> None:
                 log.info(*iteration_line(index, seconds))
+                screen.say(f"{1e3 * seconds:.2f} ms")
                 screen.to(index)
 
             timing = time_net(net, iterations, after)
+            resident, peak = resident_bytes(), _peak(net)
             screen.close()
             log.infos(average_lines(timing))
-            _close(net, timing, results, _jit.threads())
+            _close(net, timing, results, resident, peak, _jit.threads())
     return 0
 
 
@@ -76,15 +78,18 @@ def _runs_backward(net) -> bool:
     return net.runner is None or any(net.runner.plan.gradients.nodes)
 
 
-def _close(net, timing, results: Results, threads: int) -> None:
+def _peak(net):
+    """What the machine can do at most, where it is compared with steps."""
+    if net.runner is None:
+        return None
+    from ..kernels.fast.peak import measure
+
+    return measure()
+
+
+def _close(net, timing, results: Results, resident, peak, threads: int) -> None:
     """The table of steps, and the last line."""
-    from ..timing import resident_bytes
-
-    resident, peak = resident_bytes(), None
-    if net.runner is not None:
-        from ..kernels.fast.peak import measure
-
-        peak = measure()
+    if peak is not None:
         results.text(step_table(timing, peak))
     for layer in timing.layers:
         results.record("layer", **asdict(layer))

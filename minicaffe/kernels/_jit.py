@@ -88,6 +88,7 @@ def _compile(function, fastmath=_FASTMATH, **options):
 
 
 _tell: Callable[[str, int, int], None] | None = None
+_depth = 0  # of kernels being compiled for others; numba compiles one at a time
 
 
 @contextlib.contextmanager
@@ -105,16 +106,31 @@ def told_of_compiling(tell: Callable[[str, int, int], None]):
         _tell = before
 
 
+@contextlib.contextmanager
+def _compiling(name: str, number: int, of: int):
+    """Tell of a kernel that is compiled inside, and of none that it calls."""
+    global _depth
+    if _tell is not None and _depth == 0:
+        _tell(name, number, of)
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+
+
 class _PlainCompiled(Listener):
-    """Hears of the kernels that are compiled by their first call."""
+    """Hears of the kernels that are compiled by their first call, one inside the other."""
+
+    def __init__(self):
+        self._open = []
 
     def on_start(self, event):
-        dispatcher = event.data["dispatcher"]
-        if _tell is not None and not dispatcher.targetoptions.get("forceinline"):
-            _tell(dispatcher.__name__, 0, 0)
+        self._open.append(_compiling(event.data["dispatcher"].__name__, 0, 0))
+        self._open[-1].__enter__()
 
     def on_end(self, event):
-        """They take no notice."""
+        self._open.pop().__exit__(None, None, None)
 
 
 class _RowCompiler(CFunc):
@@ -123,9 +139,8 @@ class _RowCompiler(CFunc):
     place = (0, 0)
 
     def _compile_uncached(self):
-        if _tell is not None:
-            _tell(self.__name__, *self.place)
-        return super()._compile_uncached()
+        with _compiling(self.__name__, *self.place):
+            return super()._compile_uncached()
 
 
 def compile_row_kernel(function, signature, place=(0, 0)):
