@@ -20,7 +20,8 @@ TRAINED = sorted(path.parent.name for path in MODELS.glob("*/train_test.prototxt
 DEPLOYED = sorted(path.parent.name for path in MODELS.glob("*/deploy.prototxt"))
 ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
 LARGE = {"caffenet128": 4, "resnet20": 32}  # their batches here
-ITERATIONS = {3: (1e-4, 3e-2), 50: (2e-2, 2e-1)}  # bounds of losses and of parameters
+PACE = 0.01  # of the solver's learning rate: at full pace training itself blows up differences of one rounding
+ITERATIONS = {3: (1e-4, 2e-3), 50: (5e-2, 2e-2)}  # bounds of losses and of parameters
 
 
 def in_memory(name: str) -> tuple[str, float]:
@@ -68,7 +69,7 @@ class Run:
         self.net.forward()
         self.losses.append(self.net.loss)
         self.net.backward()
-        self.rule.apply(learning_rate(self.solver, iteration), self.rule.gradient_norm())
+        self.rule.apply(PACE * learning_rate(self.solver, iteration), self.rule.gradient_norm())
 
 
 def distance(a: list[np.ndarray], b: list[np.ndarray]) -> float:
@@ -84,7 +85,7 @@ def test_training_agrees(name):
             inspect.step(i)
             fast.step(i)
         done = iterations
-        apart = np.abs(np.subtract(inspect.losses, fast.losses)) / np.maximum(np.abs(inspect.losses), 1e-3)
+        apart = np.abs(np.subtract(inspect.losses, fast.losses)) / np.maximum(np.abs(inspect.losses), 0.1)
         found = distance(inspect.params(), fast.params()) / distance(inspect.params(), inspect.began)
         print(f"{name} {iterations}: losses {apart.max():.1e}, parameters {found:.1e}")
         assert apart.max() <= loss_bound
