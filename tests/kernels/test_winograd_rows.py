@@ -7,6 +7,7 @@ import pytest
 from rows_harness import call, to_lanes, to_planes
 
 from minicaffe.kernels import convolution, unfold
+from minicaffe.kernels.fast import piece_rows
 from minicaffe.kernels.fast import winograd_panels as panels
 from minicaffe.kernels.fast import winograd_parts as parts
 from minicaffe.kernels.fast import winograd_rows as rows
@@ -108,10 +109,18 @@ def swapped_of(p):
 
 
 def gradient_of(p, sums, before):
+    """From several partial sums, added first."""
+    flat = sums.reshape(len(sums), -1)
+    units = -(-flat[0].size // piece_rows.STRETCH)
+    out = call(
+        piece_rows.add_pieces, units, cuts=(1,) if units > 1 else (), sums=pieces(flat), pieces=len(flat),
+        size=flat[0].size,
+    )  # fmt: skip
+    sums = out["sums"][0]
     out = call(
         panels.winograd_weights_gradient, panels.units(p.groups, p.channels, p.outputs), cuts=(1,),
-        sums=(sums, sums[0].size), gradient=(before, 0), work=(np.full(panels.work_size(p.taps), np.nan), 0),
-        count=len(sums), taps=p.taps, groups=p.groups, channels=p.channels, outputs=p.outputs, lanes_out=p.lanes_out,
+        sums=(sums, 0), gradient=(before, 0), work=(np.full(panels.work_size(p.taps), np.nan), 0),
+        taps=p.taps, groups=p.groups, channels=p.channels, outputs=p.outputs, lanes_out=p.lanes_out,
     )  # fmt: skip
     return out["gradient"]
 

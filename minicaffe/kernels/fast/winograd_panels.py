@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import inline
-from .rows import Operand, place, row_kernel
+from .rows import Operand, row_kernel
 from .transforms import OUTPUTS, weights_3, weights_5, weights_gradient_3, weights_gradient_5
 from .vector import LANES, load, splat, store, transpose
 from .winograd_parts import PANEL
@@ -43,10 +43,9 @@ class Swap(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    sums: Operand  # as panels; piece i is partial sum i
+    sums: Operand  # as panels
     gradient: Operand  # Caffe's order, to be added to
     work: Operand
-    count: int  # of partial sums
     taps: int
     groups: int
     channels: int
@@ -61,7 +60,7 @@ def units(groups: int, channels: int, outputs: int) -> int:
 
 def work_size(taps: int) -> int:
     """Elements of ``work`` for any of the kernels here."""
-    return LANES * (LANES * taps * taps + (OUTPUTS + taps - 1) ** 2 + 3 * LANES)
+    return LANES * (LANES * taps * taps + 3 * LANES)
 
 
 @inline
@@ -135,28 +134,21 @@ def winograd_swap(arena, r, start, stop):
 
 @row_kernel(Gradient, writes=("gradient", "work"))
 def winograd_weights_gradient(arena, r, start, stop):
-    """gradient += transposed weight transform of the sum of the partial sums, in order."""
+    """gradient += transposed weight transform of the sums."""
     size, side = r.taps * r.taps, r.taps + OUTPUTS - 1
-    points, plane, step = side * side, r.channels * r.lanes_out, r.channels * size
-    turned = r.work.base
-    total = turned + LANES * LANES
-    stage = total + points * LANES
+    plane, step = r.channels * r.lanes_out, r.channels * size
+    turned, stage = r.work.base, r.work.base + LANES * LANES
     for unit in range(start, stop):
         g, channel, output = _block(r, unit)
         wide, there = min(LANES, r.channels - channel), min(LANES, r.outputs - output)
         offset, row = _panel_place(output, r.channels, r.lanes_out)
         for c in range(wide):
-            at = g * points * plane + offset + (channel + c) * row
-            for p in range(points):
-                value = load(arena, place(r.sums, 0, 0) + at + p * plane)
-                for part in range(1, r.count):
-                    value = value + load(arena, place(r.sums, part, 0) + at + p * plane)
-                store(arena, total + p * LANES, value)
+            at = r.sums.base + g * side * side * plane + offset + (channel + c) * row
             to = stage + c * size * LANES
             if r.taps == 3:
-                weights_gradient_3(arena, total, side * LANES, LANES, arena, to, 3 * LANES, LANES)
+                weights_gradient_3(arena, at, side * plane, plane, arena, to, 3 * LANES, LANES)
             else:
-                weights_gradient_5(arena, total, side * LANES, LANES, arena, to, 5 * LANES, LANES)
+                weights_gradient_5(arena, at, side * plane, plane, arena, to, 5 * LANES, LANES)
         to = r.gradient.base + (g * r.outputs + output) * step + channel * size
         for k in range(0, wide * size, LANES):
             left = wide * size - k

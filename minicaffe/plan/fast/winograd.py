@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...kernels.choice import fits_winograd
+from ...kernels.fast import piece_rows as pieces
 from ...kernels.fast import winograd_panels as panels
 from ...kernels.fast import winograd_parts as parts
 from ...kernels.fast import winograd_rows as rows
@@ -168,8 +169,11 @@ class _Shape:
     def finish(self, sums: Buffer, count: int, gradient: Buffer) -> None:
         """Bring the gradient of the transformed weights back."""
         work = self.b.private(f"{self.conv.node.name}.winograd.stage", panels.work_size(self.taps))
+        if count > 1:
+            stretches = -(-self.weights // pieces.STRETCH)
+            self.b.after(stretches, pieces.add_pieces, pieces.AddPieces(sums, count, self.weights))
         row = panels.Gradient(
-            sums, gradient, work, count, self.taps, self.groups, self.channels, self.outputs, self.lanes_out
+            sums, gradient, work, self.taps, self.groups, self.channels, self.outputs, self.lanes_out
         )
         units = panels.units(self.groups, self.channels, self.outputs)
         self.b.after(units, panels.winograd_weights_gradient, row)
