@@ -98,6 +98,29 @@ def test_gradients_are_those_of_the_loss(seed):
         assert (losses[0] - losses[1]) / (2 * STEP) == pytest.approx(expected, rel=2e-4, abs=2e-4)
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_the_fast_plan_computes_the_same(seed):
+    """Losses, outputs and gradients of both plans, in float32, twice: nothing is left over from the first pass."""
+    text = Writer(seed).text()
+    numbers = np.random.default_rng(seed)
+    nets = [Net(parse_net(text), "TRAIN", seed=seed, plan=plan) for plan in ("inspect", "fast")]
+    for _ in range(2):
+        x = numbers.normal(size=(2, 3, 4, 4))
+        found = []
+        for net in nets:
+            net.blobs["t"].data[...] = [1, 3]
+            net.clear_param_diffs()
+            loss = loss_at(net, x)
+            net.backward()
+            first = net.value(net.graph.inputs[0]).diff
+            outputs = [net.blobs[name].data for name in net.outputs]
+            state = [net.arena.state]
+            found.append([np.float32(loss), first, *outputs, *(p.diff for p in parameters(net)), *state])
+        for one, two in zip(*found):
+            scale = max(np.abs(one).max(initial=0), 1e-2)
+            np.testing.assert_allclose(two / scale, one / scale, rtol=0, atol=2e-3)
+
+
 def loss_at(net, x):
     net.blobs["x"].data[...] = x
     net.forward()

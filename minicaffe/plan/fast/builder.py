@@ -320,6 +320,10 @@ class Builder:
         for value in sorted(self.fixed & self._data.keys()):
             self.settle(value)
 
+    def diff_from_outside(self, value: int) -> None:
+        """The gradient of a value is what a user has put into its array."""
+        self._diff[value] = {"planes": self._outside("diff", self.diff_root[value])}
+
     def finish_diffs(self) -> None:
         """Bring the gradients of the net's inputs into their arrays."""
         for value in self.graph.inputs:

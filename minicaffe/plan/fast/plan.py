@@ -62,6 +62,9 @@ def fast_plan(graph: Graph) -> FastPlan:
         else:
             _plain_forward(builder, group.nodes[0])
     builder.finish_outputs()
+    if graph.force_backward:
+        for value in graph.outputs:
+            builder.diff_from_outside(value)
     for group, made in reversed(lowered):
         if any(gradients.nodes[node.index] for node in group.nodes):
             builder.begin(group.nodes, backward=True)
