@@ -122,10 +122,11 @@ class InspectExecution(Execution):
 
     def bind(self, param_data, param_diff):
         super().bind(param_data, param_diff)
-        public, storage = self.graph.public(), self.plan.storage
-        pairs = [(i, public[self.graph.values[i].name].id) for i in self.graph.inputs]
+        storage = self.plan.storage
         self._overwritten_inputs = [
-            (self.data[first], self.data[last]) for first, last in pairs if storage.data[first] != storage.data[last]
+            (self.data[first], self.data[last])
+            for first, last in self.graph.overwritten_inputs()
+            if storage.data[first] != storage.data[last]
         ]
         self._overwritten_weights = [
             (self.diff[value.id], weight)
@@ -215,6 +216,8 @@ class FastExecution(Execution):
         if self._always or self._changed or self._handed_out:
             self.runner.run("prepare")
             self._changed = False
+        for first, last in self.graph.overwritten_inputs():
+            self.data[first][...] = self.data[last]
         self.runner.run("forward")
 
     def backward(self, after):
@@ -223,6 +226,8 @@ class FastExecution(Execution):
         if not any(self.gradients.nodes):
             raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
         self.runner.run("backward")
+        for first, last in self.graph.overwritten_inputs():
+            self.diff[last][...] = self.diff[first]
 
     def first_non_finite(self):
         seen = super().first_non_finite()

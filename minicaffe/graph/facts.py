@@ -87,6 +87,12 @@ class Graph:
             names[value.name] = value
         return names
 
+    def overwritten_inputs(self) -> list[tuple[int, int]]:
+        """Inputs whose blob a layer writes again in place: the input's value, and the last version of its blob."""
+        public = self.public()
+        pairs = [(i, public[self.values[i].name].id) for i in self.inputs]
+        return [(first, last) for first, last in pairs if first != last]
+
     def in_place(self, node: Node) -> bool:
         """Whether the node's first top is a new version of its first bottom."""
         if not node.bottoms or not node.tops:

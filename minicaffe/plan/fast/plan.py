@@ -137,6 +137,7 @@ def _views(graph: Graph) -> tuple[tuple[int, ...], tuple[int, ...]]:
 def _fixed(graph: Graph, plain, root) -> frozenset[int]:
     """What plain layers, users and losses see, with all that shares memory with it."""
     seen = {*graph.inputs, *graph.outputs, *(value.id for value, _ in graph.loss_values())}
+    seen.update(last for _, last in graph.overwritten_inputs())
     for node in plain:
         seen.update(node.bottoms, node.tops)
     roots = {root[value] for value in seen}
