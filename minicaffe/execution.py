@@ -198,6 +198,8 @@ class FastExecution(Execution):
         arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
         self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
         self._always = any(self.gradients.nodes)
+        pairs = self.graph.overwritten_inputs()
+        self._one_diff = [(first, last) for first, last in pairs if self.graph.first_in_place(last) == first]
 
     def share(self):
         self._always = True
@@ -226,7 +228,7 @@ class FastExecution(Execution):
         if not any(self.gradients.nodes):
             raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
         self.runner.run("backward")
-        for first, last in self.graph.overwritten_inputs():
+        for first, last in self._one_diff:
             self.diff[last][...] = self.diff[first]
 
     def first_non_finite(self):

@@ -100,6 +100,14 @@ class Graph:
         bottom, top = self.values[node.bottoms[0]], self.values[node.tops[0]]
         return bottom.name == top.name
 
+    def first_in_place(self, value: int) -> int:
+        """The value that in-place layers, one after the other, have turned into this one."""
+        node = self.nodes[self.values[value].producer]
+        while node.tops[0] == value and self.in_place(node):
+            value = node.bottoms[0]
+            node = self.nodes[self.values[value].producer]
+        return value
+
     def loss_values(self) -> list[tuple[Value, float]]:
         """The values that count as losses, with their weights."""
         return [
