@@ -1,12 +1,13 @@
 """Steps to regions: what runs depth first together, and where everyone must wait.
 
-Per-image steps that follow one another form one region: each chunk of images passes through all of them. Other
-steps share a region where none reads or writes what another writes.
+Per-image steps form one region as long as none waits for the whole batch: each chunk of images passes through all of
+them. Other steps share a region where none reads or writes what another writes. A step runs in the first region that
+what it depends on allows, so that what several steps read is read while it is in the cache, and threads meet seldom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .builder import Buffer, PlainStep, Step
@@ -29,25 +30,51 @@ class Region:
 def make_regions(steps: Sequence[Step | PlainStep]) -> list[list[Region] | PlainStep]:
     """Programs (lists of regions) and the plain layers between them, in the order of ``steps``."""
     out: list[list[Region] | PlainStep] = []
-    for step in steps:
-        if isinstance(step, PlainStep):
-            out.append(step)
+    together: list[Step] = []
+    for step in (*steps, None):
+        if isinstance(step, Step):
+            together.append(step)
             continue
-        if not out or isinstance(out[-1], PlainStep):
-            out.append([])
-        program = out[-1]
-        by_image = step.units is None
-        if not (program and program[-1].by_image == by_image and (by_image or _independent(program[-1], step))):
-            program.append(Region(by_image))
-        program[-1].steps.append(step)
+        if together:
+            out.append(_schedule(together))
+            together = []
+        if step is not None:
+            out.append(step)
     return out
 
 
-def _independent(region: Region, step: Step) -> bool:
-    """Whether the step may run beside those of the region. Private work space never counts."""
-    touched = {buffer for buffer in region.buffers() if buffer.kind != "private"}
-    return not (step.writes() & touched) and not (step.reads() & region.writes() - _private(step))
+def _schedule(steps: list[Step]) -> list[Region]:
+    """Regions of per-image steps and of others in turn; in each all that can run by then, in the order of ``steps``."""
+    before = _dependencies(steps)
+    waiting, done = list(range(len(steps))), set()
+    regions: list[Region] = []
+    by_image = True
+    while waiting:
+        region, earlier = Region(by_image), set(done)
+        for i in waiting:
+            if (steps[i].units is None) == by_image and before[i] <= (done if by_image else earlier):
+                region.steps.append(steps[i])
+                done.add(i)
+        waiting = [i for i in waiting if i not in done]
+        if region.steps:
+            regions.append(region)
+        by_image = not by_image
+    return regions
 
 
-def _private(step: Step) -> set[Buffer]:
-    return {buffer for buffer in step.reads() if buffer.kind == "private"}
+def _dependencies(steps: Iterable[Step]) -> list[set[int]]:
+    """The steps that each must follow: they write what it touches, or touch what it writes, private space apart."""
+    out: list[set[int]] = []
+    written: dict[Buffer, int] = {}
+    touched: dict[Buffer, set[int]] = {}
+    for i, step in enumerate(steps):
+        writes = {buffer for buffer in step.writes() if buffer.kind != "private"}
+        touches = {buffer for buffer in step.reads() if buffer.kind != "private"}
+        follows = {written[buffer] for buffer in touches if buffer in written}
+        follows.update(*(touched.get(buffer, ()) for buffer in writes))
+        out.append(follows)
+        for buffer in touches:
+            touched.setdefault(buffer, set()).add(i)
+        for buffer in writes:
+            written[buffer], touched[buffer] = i, {i}
+    return out
