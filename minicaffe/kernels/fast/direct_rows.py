@@ -17,7 +17,9 @@ from typing import NamedTuple
 from .._jit import inline, kernel
 from .gather import (
     HEADER,
+    NOWHERE,
     PANEL,
+    PIXEL_LIST,
     RESIDUAL,
     RUN,
     TAP,
@@ -26,6 +28,7 @@ from .gather import (
     gather_sums,
     get_number,
     set_number,
+    set_tap,
 )
 from .layout import clear
 from .rows import Operand, place, row_kernel, starts_group
@@ -99,8 +102,8 @@ def strip_blocks(channels: int, pixels: int) -> int:
 
 
 def direct_work(x_lanes: int, y_lanes: int, taps: int, blocks: int) -> int:
-    """Elements of ``work``: a list of taps, a line of zeros, a line that nobody reads, the records."""
-    return 2 * taps * _LISTED + LANES + x_lanes + y_lanes + blocks * record_size.py_func(taps)
+    """Elements of ``work``: a list of taps, a line of zeros, one that nobody reads, a list of pixels, the records."""
+    return 2 * (taps * _LISTED + PIXEL_LIST) + LANES + x_lanes + y_lanes + blocks * record_size.py_func(taps)
 
 
 @inline
@@ -110,8 +113,13 @@ def _zeros(r):
 
 
 @inline
-def _records(r):
+def _pixels(r):
     return _zeros(r) + r.x_lanes + r.y_lanes
+
+
+@inline
+def _records(r):
+    return _pixels(r) + 2 * PIXEL_LIST
 
 
 class _Span(NamedTuple):
@@ -194,7 +202,7 @@ def _write_taps(arena, r, phase_h, phase_w):
 @inline
 def _write_records(arena, r, span, phase, first, count):
     """Records of ``count`` blocks, from the first-th pixel of the phase."""
-    listed, zeros, records = r.work.base, _zeros(r), _records(r)
+    listed, zeros, records, pixels = r.work.base, _zeros(r), _records(r), _pixels(r)
     unread = zeros + r.x_lanes
     height, width, x_lanes, rows, last = r.height, r.width, r.x_lanes, r.rows, span.last
     scale_h, scale_w, divide_w, taps, across = r.scale_h, r.scale_w, r.divide_w, phase.taps, phase.across
@@ -205,21 +213,16 @@ def _write_records(arena, r, span, phase, first, count):
     for block in range(count):
         record = records + block * size
         set_number(arena, record, 0, taps)
-        for tap in range(taps):
-            set_number(arena, record, HEADER + tap * TAP, get_number(arena, listed, tap * _LISTED + 2))
         for m in range(ROWS):
             if m < rows and n < last:
                 to = ((phase.row + i * r.divide_h) * r.out_width + phase.column + j * divide_w) * r.y_lanes
                 set_number(arena, record, 1 + m, place(r.y, n, span.start) + to)
                 if added:
                     set_number(arena, record, 1 + ROWS + m, place(r.residual, n, span.start) + to)
-                x, h, w = place(r.x, n, span.start), i * scale_h, j * scale_w
-                for tap in range(taps):
-                    row = h + get_number(arena, listed, tap * _LISTED)
-                    column = w + get_number(arena, listed, tap * _LISTED + 1)
-                    inside = 0 <= row < height and 0 <= column < width
-                    at = x + (row * width + column) * x_lanes if inside else zeros
-                    set_number(arena, record, HEADER + tap * TAP + 1 + m, at)
+                h, w = i * scale_h, j * scale_w
+                set_number(arena, pixels, m, place(r.x, n, span.start) + (h * width + w) * x_lanes)
+                set_number(arena, pixels, ROWS + m, h)
+                set_number(arena, pixels, 2 * ROWS + m, w)
                 j += 1
                 if j == across:
                     j = 0
@@ -230,8 +233,11 @@ def _write_records(arena, r, span, phase, first, count):
             else:
                 set_number(arena, record, 1 + m, unread)
                 set_number(arena, record, 1 + ROWS + m, unread)
-                for tap in range(taps):
-                    set_number(arena, record, HEADER + tap * TAP + 1 + m, zeros)
+                set_number(arena, pixels, ROWS + m, NOWHERE)
+        for tap in range(taps):
+            row, column = get_number(arena, listed, tap * _LISTED), get_number(arena, listed, tap * _LISTED + 1)
+            weights = get_number(arena, listed, tap * _LISTED + 2)
+            set_tap(arena, record, tap, weights, pixels, row, column, height, width, x_lanes, zeros)
 
 
 @inline

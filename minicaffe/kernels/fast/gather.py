@@ -64,6 +64,45 @@ def _number(builder, numbers, i):
     return builder.load(builder.gep(numbers, [i if isinstance(i, ir.Value) else _I64(i)]), align=4)
 
 
+PIXEL_LIST = 3 * ROWS
+"""Numbers of a list of pixels: the address of each, then its row, then its column; NOWHERE lies in no image."""
+
+NOWHERE = -(2**40)
+
+
+@intrinsic
+def set_tap(typing, arena, record, tap, weights, pixels, row, column, height, width, lanes, zeros):
+    """Write a tap of a record: input pixels ``row`` down and ``column`` right of those in a list, or ``zeros`` outside.
+
+    ``height``, ``width`` and ``lanes`` are those of the input, ``pixels`` is the list's place.
+    """
+    kind = ir.VectorType(_I64, ROWS)
+
+    def generate(context, builder, signature, args):
+        arena, record, tap, weights, pixels, row, column, height, width, lanes, zeros = args
+        nothing, first = ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), ROWS), [0] * ROWS)
+
+        def every(number):
+            return builder.shuffle_vector(builder.insert_element(nothing, number, ir.IntType(32)(0)), nothing, first)
+
+        def vector_at(numbers, i):
+            return builder.bitcast(builder.gep(numbers, [i]), ir.PointerType(kind))
+
+        pixels = _numbers(builder, arena, pixels)
+        places, rows, columns = (builder.load(vector_at(pixels, _I64(i * ROWS)), align=4) for i in range(3))
+        down = builder.icmp_unsigned("<", builder.add(rows, every(row)), every(height))
+        across = builder.icmp_unsigned("<", builder.add(columns, every(column)), every(width))
+        shift = builder.mul(builder.add(builder.mul(row, width), column), lanes)
+        there = builder.select(builder.and_(down, across), builder.add(places, every(shift)), every(zeros))
+        entry = builder.gep(_numbers(builder, arena, record), [builder.add(_I64(HEADER), builder.mul(tap, _I64(TAP)))])
+        builder.store(weights, entry, align=4)
+        builder.store(there, vector_at(entry, _I64(1)), align=4)
+        return context.get_dummy_value()
+
+    n = types.int64
+    return types.void(ARENA, n, n, n, n, n, n, n, n, n, n), generate
+
+
 def _sums(builder, rows: int, vectors: int):
     cells = [(m, v) for m in range(rows) for v in range(vectors)]
     return cells, {cell: cgutils.alloca_once(builder, VECTOR) for cell in cells}
