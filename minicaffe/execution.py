@@ -12,7 +12,9 @@ from .arena import aligned_zeros
 from .errors import DataError, LayerError, UsageError
 from .graph import Graph, Node
 from .layers.base import count
-from .plan import Gradients, inspect_plan
+from .plan import Gradients, differentiates, inspect_plan
+from .plan.fast import fast_plan
+from .runner import Runner
 
 After = Callable[[Node], None]
 
@@ -165,8 +167,6 @@ class FastExecution(Execution):
     """The fast plan: rows of kernels, and arrays only for what plain layers, users and losses see."""
 
     def __init__(self, graph: Graph, dtype: np.dtype):
-        from .plan.fast import fast_plan
-
         self.plan = fast_plan(graph)
         super().__init__(graph, self.plan.gradients, dtype)
         self._changed = True
@@ -192,8 +192,6 @@ class FastExecution(Execution):
         self._allocate_diffs({i: aligned_zeros(values[i].count, self.dtype) for i in kept}, diff_root.__getitem__)
 
     def bind(self, param_data, param_diff):
-        from .runner import Runner
-
         super().bind(param_data, param_diff)
         arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
         self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
@@ -225,7 +223,7 @@ class FastExecution(Execution):
     def backward(self, after):
         if after is not None:
             raise UsageError('the fast plan cannot stop after each layer; expected plan="inspect"')
-        if not any(self.gradients.nodes):
+        if not differentiates(self.graph):
             raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
         self.runner.run("backward")
         for first, last in self._one_diff:

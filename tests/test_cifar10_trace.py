@@ -33,10 +33,11 @@ def distance(found, expected):
     return np.linalg.norm(found - expected) / max(np.linalg.norm(expected), 1e-12)
 
 
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
 @pytest.mark.parametrize("kernels, apart", [("auto", 5e-5), ("direct", 2e-5)])
-def test_first_iterations_are_caffes(folder, kernels, apart):
+def test_first_iterations_are_caffes(folder, kernels, apart, plan):
     weights = {"weights": str(folder / "init.caffemodel")}
-    solver = get_solver(folder / "solver_rec.prototxt", overrides=weights, kernels=kernels)
+    solver = get_solver(folder / "solver_rec.prototxt", overrides=weights, kernels=kernels, plan=plan)
     losses = np.loadtxt(GOLDEN / "loss_per_iteration.txt")[:, 1]
     for iteration in range(ITERATIONS):
         solver.step(1)

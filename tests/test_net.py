@@ -5,6 +5,7 @@ import pytest
 
 import minicaffe as caffe
 from minicaffe.errors import DataError, GraphError, ProtoError, UsageError, WeightsError
+from minicaffe.proto import parse_net
 
 NET = """
 name: "small"
@@ -269,3 +270,74 @@ def test_relative_paths_are_taken_from_the_prototxts_folder_too(file, tmp_path, 
     monkeypatch.chdir("/")
     net = caffe.Net(file, caffe.TEST, "w.caffemodel")
     assert net.params["conv"][1].data[0] == np.float32(0.5)
+
+
+OVERFLOWS = """
+layer { name: "x" type: "Input" top: "x" top: "t" input_param { shape { dim: 9 dim: 3 dim: 5 dim: 5 } shape { dim: 9 } } }
+layer { name: "conv" type: "Convolution" bottom: "x" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "constant" value: 1e20 } } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }
+layer { name: "ip" type: "InnerProduct" bottom: "bn" top: "ip" inner_product_param { num_output: 3 } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "t" top: "loss" }
+"""
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+def test_the_first_value_that_is_not_finite_is_found(plan):
+    with caffe.Net(parse_net(OVERFLOWS), caffe.TRAIN, seed=1, plan=plan) as net:
+        net.forward()
+        assert net.first_non_finite() is None
+        net.blobs["x"].data[...] = 1e30
+        net.forward()
+        node, name = net.first_non_finite()
+        assert node.name == name == "conv"
+
+
+def test_the_fast_plan_says_what_it_does_not_keep():
+    with caffe.Net(parse_net(OVERFLOWS), caffe.TRAIN, seed=1, plan="fast") as net:
+        net.forward()
+        assert net.blobs["conv"].shape == (9, 4, 3, 3)
+        assert net.blobs["conv"].count == 9 * 36
+        with pytest.raises(UsageError, match='the fast plan keeps no data of blob "conv"; expected plan="inspect"'):
+            net.blobs["conv"].data  # noqa: B018
+        with pytest.raises(UsageError, match="the fast plan cannot stop after each layer"):
+            net.forward(after=print)
+        assert np.isfinite(net.blobs["loss"].data)
+    with caffe.Net(parse_net(OVERFLOWS), caffe.TEST, seed=1, plan="fast") as net:
+        net.forward()
+        with pytest.raises(UsageError, match="the fast plan computes no gradients in phase TEST"):
+            net.backward()
+
+
+def test_the_fast_plan_sees_parameters_change():
+    """Transformed weights follow their parameter: after a load, a write, and a write to a view held for long."""
+    text = OVERFLOWS.replace("value: 1e20", "value: 0.1")
+    with caffe.Net(parse_net(text), caffe.TEST, seed=1, plan="fast") as net:
+        random = np.random.default_rng(1)
+        net.params["ip"][0].data[...] = random.normal(size=net.params["ip"][0].shape)
+        net.blobs["x"].data[...] = random.normal(0, 1e-3, size=net.blobs["x"].shape)
+        net.blobs["t"].data[...] = random.integers(0, 3, 9)
+
+        def agrees() -> float:
+            with caffe.Net(parse_net(text), caffe.TEST, seed=1) as other:
+                for name, blobs in net.params.items():
+                    for mine, theirs in zip(blobs, other.params[name]):
+                        theirs.data[...] = mine._data
+                for name in net.inputs:
+                    other.blobs[name].data[...] = net.blobs[name].data
+                net.forward()
+                other.forward()
+                assert net.loss == pytest.approx(other.loss, rel=1e-5)
+                return net.loss
+
+        losses = [agrees()]
+        net.params["conv"][0].data[...] = random.normal(size=net.params["conv"][0].shape)
+        losses.append(agrees())
+        part = net.params["conv"][0].data[1:, 0]
+        losses.append(agrees())
+        part *= 3
+        losses.append(agrees())
+        part *= -2
+        losses.append(agrees())
+        assert losses[1] == losses[2]
+        assert len(set(losses)) == 4

@@ -43,6 +43,11 @@ def needed_gradients(graph: Graph) -> Gradients:
     return Gradients(tuple(runs), tuple(bottoms), used)
 
 
+def differentiates(graph: Graph) -> bool:
+    """The fast plan's test nets run forward only, unless they ask for gradients."""
+    return graph.phase == "TRAIN" or graph.force_backward
+
+
 def no_gradients(graph: Graph) -> Gradients:
     """For a net that only runs forward."""
     return Gradients(

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ...graph import Graph, Node
-from ..gradients import Gradients, needed_gradients, no_gradients
+from ..gradients import Gradients, differentiates, needed_gradients, no_gradients
 from .builder import Buffer, Builder, Group
 from .fusion import INFERENCE, TRAINING, chains, make_group
 from .lowering import LOWERINGS, Lowered
@@ -49,7 +49,7 @@ def fast_plan(graph: Graph) -> FastPlan:
 
     In phase TEST no gradients are computed, unless ``force_backward`` asks for them.
     """
-    gradients = needed_gradients(graph) if _differentiates(graph) else no_gradients(graph)
+    gradients = needed_gradients(graph) if differentiates(graph) else no_gradients(graph)
     builder = Builder(graph, gradients, _batch(graph), frozenset())
     lowered = _lower(builder)
     plain = tuple(node for group, made in lowered if made is None for node in group.nodes)
@@ -86,11 +86,6 @@ def fast_plan(graph: Graph) -> FastPlan:
 def _buffers(parts: Pass) -> set[Buffer]:
     programs = [part for part in parts if isinstance(part, list)]
     return set().union(*(region.buffers() for program in programs for region in program))
-
-
-def _differentiates(graph: Graph) -> bool:
-    """Test nets run forward only, unless they ask for gradients."""
-    return graph.phase == "TRAIN" or graph.force_backward
 
 
 def _batch(graph: Graph) -> int:
