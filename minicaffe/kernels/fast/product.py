@@ -80,6 +80,7 @@ def _block(rows: int, vectors: int, steps: int = 1, adjacent: bool = False):
 
 _full_wide, _full, _full_deep = _block(ROWS, 2), _block(ROWS, 1), _block(ROWS, 1, steps=2)
 _four_wide, _four, _four_deep = _block(4, 2), _block(4, 1), _block(4, 1, steps=2)
+_three_wide, _three = _block(3, 2), _block(3, 1)
 _two_wide, _two, _two_deep = _block(2, 2), _block(2, 1), _block(2, 1, steps=2)
 _one_wide, _one, _one_deep = _block(1, 2), _block(1, 1), _block(1, 1, steps=2)
 _tall = _block(2 * ROWS, 1, adjacent=True)
@@ -100,6 +101,10 @@ def _multiply_wide(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows,
             for j in range(0, columns, _WIDE):
                 _four_wide(a, x, a_row, a_step, b, b_at + j, b_row, c, y + j, c_row, depth, accumulate)
             i += 4
+        elif left == 3:
+            for j in range(0, columns, _WIDE):
+                _three_wide(a, x, a_row, a_step, b, b_at + j, b_row, c, y + j, c_row, depth, accumulate)
+            i += 3
         elif left >= 2:
             for j in range(0, columns, _WIDE):
                 _two_wide(a, x, a_row, a_step, b, b_at + j, b_row, c, y + j, c_row, depth, accumulate)
@@ -126,6 +131,9 @@ def _multiply_narrow(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, row
         elif left >= 4:
             _four(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, accumulate)
             i += 4
+        elif left == 3:
+            _three(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, accumulate)
+            i += 3
         elif left >= 2:
             _two(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, accumulate)
             i += 2

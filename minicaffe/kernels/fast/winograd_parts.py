@@ -14,6 +14,7 @@ from .._jit import inline
 from .linked import linked
 from .product import multiply
 from .rows import Operand, place
+from .shallow import is_shallow, multiply_shallow
 from .transforms import OUTPUTS
 from .vector import LANES
 from .winograd_lanes import (
@@ -64,6 +65,7 @@ class Winograd(NamedTuple):
     tiles: int  # of an image
     parts: int  # units of an image
     block: int  # tiles of a block
+    strip: int  # where ``work`` has room for rows of x that lies in planes
     images: int  # of one partial sum, or of the batch where the transforms of all lie in ``tiled``
     shifted: int
     added: int
@@ -131,7 +133,7 @@ def scatter_outputs(arena, r, start, first, last, g, tiled, plane, zeros):
     for number in range(first, last):
         n, top, left = _corner(r, number)
         y, residual = place(r.y, n, start), place(r.residual, n, start)
-        for lane in range(0, lanes, LANES):
+        for lane in range(0, lanes if left < width else 0, LANES):
             channel = g * lanes + lane
             shift = r.shift.base + channel if r.shifted else zeros
             beside = residual + channel if r.added else zeros
@@ -180,7 +182,9 @@ def products(
     for p in range(points):
         for j in range(0, columns, PANEL):
             wide = min(PANEL, columns - j)
-            multiply(
-                arena, a + p * a_point, a_row, a_step, arena, b + p * b_point + j * b_panel, b_row if b_row else wide,
-                arena, c + p * c_point + j * c_panel, c_row if c_row else wide, rows, wide, depth, accumulate,
-            )  # fmt: skip
+            x, y, to = a + p * a_point, b + p * b_point + j * b_panel, c + p * c_point + j * c_panel
+            y_row, to_row = b_row if b_row else wide, c_row if c_row else wide
+            if a_step == 1 and not accumulate and is_shallow(a_row, depth, wide):
+                multiply_shallow(arena, x, a_row, y, y_row, to, to_row, rows, wide, depth)
+            else:
+                multiply(arena, x, a_row, a_step, arena, y, y_row, arena, to, to_row, rows, wide, depth, accumulate)

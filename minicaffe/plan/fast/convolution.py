@@ -7,14 +7,14 @@ from types import ModuleType
 
 from ...graph import Node
 from ...kernels.fast import fold_rows as kernels
-from . import depthwise, direct, first, winograd
+from . import depthwise, direct, first, winograd, winograd_first
 from .builder import NOTHING, Buffer, Builder, Group
 from .conv import Conv, label
 from .lowering import lowers
 
 __all__ = ["Conv", "families", "lower"]
 
-FAMILIES = (depthwise, first, direct, winograd)
+FAMILIES = (depthwise, first, direct, winograd, winograd_first)
 """Each has ``fits``, ``cost``, ``forward`` and, unless it fits only where no gradient is wanted, ``backward``."""
 
 _CONVERT = 20.0
@@ -107,12 +107,14 @@ def families(b: Builder, conv: Conv) -> list[ModuleType]:
     allowed = [
         family
         for family in FAMILIES
-        if family.fits(b, conv) and (family is not winograd or conv.node.layer.kernels != "direct")
+        if family.fits(b, conv) and (family not in (winograd, winograd_first) or conv.node.layer.kernels != "direct")
     ]
     image = b.image(conv.x)
     planes = any(conv.x in node.tops for node in b.graph.nodes if not node.bottoms)
     convert = _CONVERT * b.images * image.pixels * image.lanes if planes else 0.0
-    return sorted(allowed, key=lambda family: family.cost(b, conv) + (0.0 if family is first else convert))
+    return sorted(
+        allowed, key=lambda family: family.cost(b, conv) + (0.0 if family in (first, winograd_first) else convert)
+    )
 
 
 def _alone(b: Builder, node: Node) -> Conv | None:

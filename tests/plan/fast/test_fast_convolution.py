@@ -5,7 +5,7 @@ import pytest
 
 import minicaffe
 from minicaffe.net import Net
-from minicaffe.plan.fast import convolution, depthwise, direct, first, winograd
+from minicaffe.plan.fast import convolution, depthwise, direct, first, winograd, winograd_first
 from minicaffe.plan.fast.builder import Builder
 from minicaffe.plan.fast.fusion import INFERENCE, TRAINING, chains
 from minicaffe.plan.gradients import needed_gradients
@@ -30,6 +30,7 @@ CONVOLUTIONS = {
     "groups": ((32, 8, 7), "num_output: 64 kernel_size: 3 group: 2 pad: 1"),
     "narrow groups": ((6, 8, 7), "num_output: 9 kernel_size: 3 group: 3 pad: 1"),
     "apart": ((37, 9, 8), "num_output: 37 group: 37 kernel_size: 3 pad: 1 stride: 2"),
+    "colours": ((3, 21, 26), "num_output: 40 kernel_size: 5 pad: 2"),
     "square": ((17, 11, 10), "num_output: 34 kernel_size: 3 pad: 1"),
 }
 
@@ -139,6 +140,8 @@ def chosen(text, phase=minicaffe.TEST, kernels="auto"):
         ((64, 28, 28), "num_output: 64 kernel_size: 1", direct),
         ((64, 28, 28), "num_output: 64 kernel_size: 3 stride: 2", direct),
         ((3, 64, 64), "num_output: 64 kernel_size: 7 stride: 2 pad: 3", first),
+        ((3, 32, 32), "num_output: 32 kernel_size: 5 pad: 2", winograd_first),
+        ((3, 32, 32), "num_output: 16 kernel_size: 3 pad: 1", winograd_first),
         ((64, 28, 28), "num_output: 64 kernel_size: 3 pad: 1 group: 64", depthwise),
     ],
 )
@@ -146,9 +149,10 @@ def test_the_cheapest_family_is_chosen(shape, options, family):
     assert chosen(inputs(["x"], 8, shape) + convolved(options)).family is family
 
 
-def test_direct_kernels_can_be_asked_for():
-    text = inputs(["x"], 8, (64, 28, 28)) + convolved("num_output: 64 kernel_size: 3 pad: 1")
-    assert chosen(text, kernels="direct").family is direct
+@pytest.mark.parametrize("channels, family", [(64, direct), (3, first)])
+def test_direct_kernels_can_be_asked_for(channels, family):
+    text = inputs(["x"], 8, (channels, 28, 28)) + convolved("num_output: 64 kernel_size: 3 pad: 1")
+    assert chosen(text, kernels="direct").family is family
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def run(path, phase, plan, backward):
 @pytest.fixture(params=[False, True], ids=["blocks", "whole"])
 def schedule(request, monkeypatch):
     monkeypatch.setitem(LOWERINGS, "Convolution", lower)
-    monkeypatch.setattr(winograd._Shape, "whole", lambda self, backward: request.param)
+    monkeypatch.setattr(winograd.Shape, "whole", lambda self, backward: request.param)
 
 
 @pytest.mark.usefixtures("schedule")
