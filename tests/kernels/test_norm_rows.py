@@ -127,15 +127,19 @@ def affine_operands(pixels, channels):
 
 @pytest.mark.parametrize("kind, slope", KINDS)
 @pytest.mark.parametrize("pixels, channels, parts", [(77, 37, 1), (300, 16, 3), (1, 20, 1), (9, 600, 2)])
-def test_affine(kind, slope, pixels, channels, parts):
+@pytest.mark.parametrize("added", [0, 1])
+def test_affine(kind, slope, pixels, channels, parts, added):
     x, mean, factor, offset, z = affine_operands(pixels, channels)
+    residual = random_lanes(3, pixels, channels)
+    if added:
+        z = z + residual
     x[1, 0, 1] = np.nan
     z[1, 0, 1] = np.nan
     width = width_of(channels)
     out = harness.call(
         affine, 3 * parts, range(1, 3 * parts), x=(x, pixels * width), mean=(mean, 0), factor=(factor, 0),
-        offset=(offset, 0), y=(np.full_like(x, np.inf), pixels * width), pixels=pixels, width=width, kind=kind,
-        slope=slope, parts=parts,
+        offset=(offset, 0), residual=(residual, pixels * width), y=(np.full_like(x, np.inf), pixels * width),
+        pixels=pixels, width=width, kind=kind, slope=slope, added=added, parts=parts,
     )["y"]  # fmt: skip
     expected = act(kind, slope, z[..., :channels])
     np.testing.assert_allclose(out[..., :channels], expected, rtol=1e-6, atol=1e-6)
@@ -155,9 +159,10 @@ def test_gradient(kind, slope, pixels, channels):
         "x": (x, size), "y": (y, size), "dy": (dy, size), "mean": (mean, 0), "factor": (factor, 0),
         "offset": (offset, 0), "pixels": pixels, "width": width, "kind": kind, "slope": slope,
     }  # fmt: skip
-    sums = harness.call(
-        affine_sums_of_images, 3, (2,), sums=(np.full((3, 2, width), np.nan, np.float32), 2 * width), **shared
-    )["sums"]
+    into = {"sums": (np.full((3, 2, width), np.nan, np.float32), 2 * width), "masked": (np.full_like(x, np.inf), size)}
+    out = harness.call(affine_sums_of_images, 3, (2,), **into, added=0, **shared)
+    sums = out["sums"]
+    assert np.isinf(out["masked"]).all()  # nothing was added
     g = dy[..., c] * slope_at(kind, slope, z[..., c])
     centred = (x[..., c] - mean[c]).astype(np.float64)
     np.testing.assert_allclose(sums[:, 0, c], g.sum(1), rtol=1e-5, atol=1e-5)
@@ -183,6 +188,26 @@ def test_gradient(kind, slope, pixels, channels):
             expected -= factor[c] * (total + centred * inverse[c] * product_sum) / number
         np.testing.assert_allclose(dx[..., c], expected, rtol=1e-5, atol=1e-5)
         assert np.isfinite(dx[..., channels:]).all()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("pixels, channels", [(77, 37), (300, 16), (1, 20)])
+def test_gradient_of_a_sum_through_relu(slope, pixels, channels):
+    x, mean, factor, offset, _ = affine_operands(pixels, channels)
+    width, c, size = width_of(channels), slice(0, channels), pixels * width_of(channels)
+    y, dy = random_lanes(3, pixels, channels), random_lanes(3, pixels, channels)
+    y[..., channels:] = 1
+    out = harness.call(
+        affine_sums_of_images, 3, (2,), x=(x, size), y=(y, size), dy=(dy, size), mean=(mean, 0), factor=(factor, 0),
+        offset=(offset, 0), sums=(np.full((3, 2, width), np.nan, np.float32), 2 * width),
+        masked=(np.full_like(x, np.inf), size), pixels=pixels, width=width, kind=RELU, slope=slope, added=1,
+    )  # fmt: skip
+    g = np.where(y > 0, dy, np.float32(slope) * dy)
+    assert np.array_equal(out["masked"][..., c], g[..., c])
+    assert np.isfinite(out["masked"]).all()
+    exact = g[..., c].astype(np.float64)
+    np.testing.assert_allclose(out["sums"][:, 0, c], exact.sum(1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(out["sums"][:, 1, c], (exact * (x - mean)[..., c]).sum(1), rtol=1e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("kind, slope", [*KINDS[1:], (RELU, -0.5)])

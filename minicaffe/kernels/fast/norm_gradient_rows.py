@@ -15,7 +15,10 @@ from .vector import LANES, first_lanes, fused, load, splat, store
 
 
 class AffineSums(NamedTuple):
-    """``y`` is read for Sigmoid and TanH only. ``sums``: each image's sums of g, then those of g (x - mean)."""
+    """``sums``: each image's sums of g, then those of g (x - mean).
+
+    ``y`` is read for Sigmoid and TanH, and for ReLU where something was ``added`` before it; then g goes to ``masked``.
+    """
 
     x: Operand
     y: Operand
@@ -24,22 +27,24 @@ class AffineSums(NamedTuple):
     factor: Operand
     offset: Operand
     sums: Operand
+    masked: Operand
     pixels: int
     width: int
     kind: int
     slope: float
+    added: int
 
 
-@row_kernel(AffineSums, writes=("sums",))
+@row_kernel(AffineSums, writes=("sums", "masked"))
 def affine_sums_of_images(arena, r, start, stop):
     """Sums over an image, of each channel."""
-    pixels, width, kind = r.pixels, r.width, r.kind
+    pixels, width, kind, added = r.pixels, r.width, r.kind, r.added
     mean, factor, offset = r.mean.base, r.factor.base, r.offset.base
     slope, zero = splat(np.float32(r.slope)), splat(np.float32(0))
     block = max(8, STAGE // width)
     for n in range(start, stop):
         x, dy, y = place(r.x, n, start), place(r.dy, n, start), place(r.y, n, start)
-        sums = place(r.sums, n, start)
+        sums, masked = place(r.sums, n, start), place(r.masked, n, start)
         for first in range(0, pixels, block):
             last = min(pixels, first + block)
             for c in range(0, width, LANES):
@@ -47,7 +52,10 @@ def affine_sums_of_images(arena, r, start, stop):
                 total, product = zero, zero
                 for p in range(first * width + c, last * width + c, width):
                     g, centred = load(arena, dy + p), load(arena, x + p) - m
-                    if kind == RELU:
+                    if added:
+                        g = through(RELU, slope, g, load(arena, y + p))
+                        store(arena, masked + p, g)
+                    elif kind == RELU:
                         g = through(RELU, slope, g, fused(centred, a, b))
                     elif kind != NONE:
                         g = through(kind, slope, g, load(arena, y + p))

@@ -1,4 +1,4 @@
-"""Batch normalisation and per-channel affine functions of lanes, forward: y = act((x - mean) * factor + offset).
+"""Batch normalisation and functions of each channel, forward: y = act((x - mean) * factor + offset + residual).
 
 A *moments* buffer holds three vectors per channel block, side by side in pieces of ``width``: mean, 1 / std, and the
 factor, gamma / std. Pad lanes of all of them are 0.
@@ -175,34 +175,43 @@ def stored_statistics(arena, r, start, stop):
 
 
 class Affine(NamedTuple):
-    """``kind`` and ``slope`` say which activation follows. Units are images cut into ``parts``."""
+    """``kind`` and ``slope`` say which activation follows; ``residual`` counts where ``added``.
+
+    Units are images cut into ``parts``.
+    """
 
     x: Operand
     mean: Operand
     factor: Operand
     offset: Operand
+    residual: Operand
     y: Operand
     pixels: int
     width: int
     kind: int
     slope: float
+    added: int
     parts: int
 
 
 @row_kernel(Affine, writes=("y",))
 def affine(arena, r, start, stop):
-    """y = act((x - mean) * factor + offset) of each channel."""
-    pixels, width, parts, kind = r.pixels, r.width, r.parts, r.kind
+    """y = act((x - mean) * factor + offset + residual) of each channel."""
+    pixels, width, parts, kind, added = r.pixels, r.width, r.parts, r.kind, r.added
     mean, factor, offset = r.mean.base, r.factor.base, r.offset.base
     slope = splat(np.float32(r.slope))
     block = max(8, STAGE // width)
     for u in range(start, stop):
         n, part = u // parts, u % parts
         x, y = place(r.x, n, start // parts), place(r.y, n, start // parts)
+        residual = place(r.residual, n, start // parts)
         end = pixels * (part + 1) // parts
         for first in range(pixels * part // parts, end, block):
             last = min(end, first + block)
             for c in range(0, width, LANES):
                 m, a, b = load(arena, mean + c), load(arena, factor + c), load(arena, offset + c)
                 for p in range(first * width + c, last * width + c, width):
-                    store(arena, y + p, activated(kind, slope, fused(load(arena, x + p) - m, a, b)))
+                    total = fused(load(arena, x + p) - m, a, b)
+                    if added:
+                        total = total + load(arena, residual + p)
+                    store(arena, y + p, activated(kind, slope, total))

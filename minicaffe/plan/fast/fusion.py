@@ -19,8 +19,8 @@ class Pattern(NamedTuple):
 
 
 TRAINING = (
-    Pattern(("BatchNorm",), (("Scale",), ACTIVATIONS)),
-    Pattern(("Scale", "Bias"), (ACTIVATIONS,)),
+    Pattern(("BatchNorm",), (("Scale",), ("Eltwise",), ACTIVATIONS)),
+    Pattern(("Scale", "Bias"), (("Eltwise",), ACTIVATIONS)),
     Pattern(("Convolution", "InnerProduct", "Eltwise"), (("ReLU",),)),
 )
 """For nets that compute gradients."""

@@ -1,4 +1,4 @@
-"""BatchNorm, Scale and Bias, with what follows them: y = act((x - mean) * factor + offset) of each channel."""
+"""BatchNorm, Scale and Bias, with what follows them: y = act((x - mean) * factor + offset + residual) by channel."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ...kernels.fast.norm_rows import (
     statistics,
     stored_statistics,
 )
+from ...kernels.fast.pointwise_rows import ActivateGradient, activate_gradient
 from ...kernels.fast.vector import LANES
 from .builder import NOTHING, Buffer, Builder, Group, Part
 from .lowering import lowers
@@ -41,13 +42,21 @@ def lower(b: Builder, group: Group) -> Normalise | None:
         return None
     norm = nodes.pop(0) if nodes[0].type == "BatchNorm" else None
     linear = nodes.pop(0) if nodes and nodes[0].type in ("Scale", "Bias") else None
+    join = nodes.pop(0) if nodes and nodes[0].type == "Eltwise" else None
     activation = nodes.pop(0) if nodes else None
     image = b.image(x)
     if nodes or (linear and (len(linear.bottoms) > 1 or linear.layer.view != (b.images, image.channels, image.pixels))):
         return None
     if activation and (activation.type not in ACTIVATIONS or slope_of(activation) < 0):
         return None
-    return Normalise(b, group, norm, linear, activation)
+    if join and not (adds_two(join) and b.fits(group.bottoms[1]) and (activation is None or activation.type == "ReLU")):
+        return None
+    return Normalise(b, group, norm, linear, join, activation)
+
+
+def adds_two(node: Node) -> bool:
+    """Whether an Eltwise is a plain sum of two."""
+    return node.layer.operation == "SUM" and node.layer.coefficients == [1.0, 1.0]
 
 
 def slope_of(activation: Node | None) -> float:
@@ -56,9 +65,21 @@ def slope_of(activation: Node | None) -> float:
 
 
 class Normalise:
-    """``norm``, ``linear`` (Scale or Bias) and ``activation``; each may be None, the first two not both."""
+    """``norm``, ``linear`` (Scale or Bias), ``join`` (a residual is added) and ``activation``.
 
-    def __init__(self, b: Builder, group: Group, norm: Node | None, linear: Node | None, activation: Node | None):
+    Each may be None, the first two not both.
+    """
+
+    def __init__(
+        self,
+        b: Builder,
+        group: Group,
+        norm: Node | None,
+        linear: Node | None,
+        join: Node | None,
+        activation: Node | None,
+    ):
+        self.join, self.residual = join, group.bottoms[1] if join else None
         self.b, self.top, self.x = b, group.top, group.bottoms[0]
         self.first, self.norm, self.linear = group.nodes[0], norm, linear
         self.image = b.image(self.x)
@@ -85,10 +106,10 @@ class Normalise:
             else:
                 values = Stored(*running, gamma or NOTHING, moments, image.channels, image.lanes, scaled, options.eps)
                 b.before(self.units, stored_statistics, values)
-        y = b.new_lanes(self.top)
-        parts = self._parts()
-        where = (self.mean, self.factor, self.offset)
-        b.step(affine, Affine(x, *where, y, image.pixels, image.lanes, self.kind, self.slope, parts), parts)
+        parts, where = self._parts(), (self.mean, self.factor, self.offset)
+        residual = b.lanes(self.residual) if self.join else NOTHING
+        rest = image.pixels, image.lanes, self.kind, self.slope, int(self.join is not None), parts
+        b.step(affine, Affine(x, *where, residual, b.new_lanes(self.top), *rest), parts)
 
     def _statistics(self, x: Buffer, moments: Buffer, gamma: Buffer | None, running: list[Buffer]) -> None:
         b, image, options = self.b, self.image, self.norm.layer.options
@@ -105,7 +126,8 @@ class Normalise:
     def backward(self) -> None:
         b, image = self.b, self.image
         x, dy = b.lanes(self.x), b.diff_lanes(self.top)
-        y = b.lanes(self.top) if self.kind in (SIGMOID, TANH) else dy
+        masked, kind = self._masked(), self.kind
+        y = b.lanes(self.top) if masked or kind in (SIGMOID, TANH) else dy
         where = (self.mean, self.factor, self.offset)
         dgamma, dbeta = self._diffs()
         wanted = b.wanted(self.first)
@@ -115,20 +137,41 @@ class Normalise:
             means = b.one(f"{self.first.name}.means", 2 * image.lanes)
             b.step(
                 affine_sums_of_images,
-                AffineSums(x, y, dy, *where, sums, image.pixels, image.lanes, self.kind, self.slope),
-            )
+                AffineSums(
+                    x, y, dy, *where, sums, masked or NOTHING, image.pixels, image.lanes, kind, self.slope,
+                    int(masked is not None),
+                ),
+            )  # fmt: skip
             values = CombineSums(
                 sums, self.inverse, self.factor, means, dgamma or NOTHING, dbeta or NOTHING, b.images, image.pixels,
                 image.channels, image.lanes, int(dgamma is not None), int(dbeta is not None),
             )  # fmt: skip
             b.over(self.units, combine_sums, values)
+        elif masked:
+            values = ActivateGradient(dy, y, masked, image.pixels * image.lanes, kind, self.slope, 1.0, self._parts())
+            b.step(activate_gradient, values, self._parts())
+        if masked:
+            y, dy, kind = masked, masked, NONE
         if wanted:
             dx = b.new_diff_lanes(self.x)
             parts = self._parts()
             values = AffineGradient(
-                x, y, dy, *where, means, dx, image.pixels, image.lanes, self.kind, self.slope, int(self.batch), parts
+                x, y, dy, *where, means, dx, image.pixels, image.lanes, kind, self.slope, int(self.batch), parts
             )
             b.step(affine_gradient, values, parts)
+
+    def _masked(self) -> Buffer | None:
+        """Where the gradient of the sum goes, which is the residual's too; None where it is that of the top."""
+        if self.join is None:
+            return None
+        wanted = self.b.wanted(self.join, self.join.bottoms.index(self.residual))
+        if self.kind == NONE:
+            if wanted:
+                self.b.alias_diff(self.residual, self.top)
+            return None
+        if wanted:
+            return self.b.new_diff_lanes(self.residual)
+        return self.b.buffer(f"{self.join.name}.masked", self.image.pixels * self.image.lanes)
 
     def _parts(self) -> int:
         return self.b.parts(-(-self.image.pixels // _PIXELS))

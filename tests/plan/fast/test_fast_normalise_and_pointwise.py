@@ -20,6 +20,10 @@ def convolution(name, bottom, outputs=21, top=None):
     return layer("Convolution", name, bottom, top or name, options)
 
 
+def joined(bottoms, options=""):
+    return layer("Eltwise", "act", bottoms, "out", options)
+
+
 XAVIER = 'weight_filler { type: "xavier" } bias_filler { type: "constant" value: 0.3 }'
 DENSE = layer("InnerProduct", "dense", "data", "conv", f"inner_product_param {{ num_output: 37 {XAVIER} }}")
 NORM = layer("BatchNorm", "norm", "conv", "out")
@@ -45,6 +49,9 @@ ACTIVATIONS = {
 CONV = convolution("conv", "data")
 TWO = convolution("a", "data", 19) + convolution("b", "data", 19)
 THREE = TWO + convolution("c", "data", 19)
+INNER_NORM, INNER_SCALE = NORM.replace('"out"', '"n"'), SCALE.replace('"out"', '"n"')
+RESIDUAL = CONV + convolution("other", "data") + INNER_NORM
+LAST = {name: text.replace("act", "last") % "out" for name, text in ACTIVATIONS.items()}
 COEFFICIENTS = "eltwise_param { coeff: 1 coeff: -0.5 coeff: 1 }"
 
 NETS = {
@@ -56,6 +63,20 @@ NETS = {
     "norm scale": CONV + NORM + SCALE,
     **{f"norm {name}": CONV + NORM + text % "out" for name, text in ACTIVATIONS.items()},
     **{f"norm scale {name}": CONV + NORM + SCALE + text % "out" for name, text in ACTIVATIONS.items()},
+    "norm scale sum relu": RESIDUAL + INNER_SCALE + joined("n other") + LAST["relu"],
+    "norm sum relu, the other first": RESIDUAL + joined("other n") + LAST["relu"],
+    "norm scale sum": RESIDUAL + INNER_SCALE + joined("n other"),
+    "norm scale sum leaky": RESIDUAL + INNER_SCALE + joined("n other") + LAST["leaky"],
+    "norm scale sum tanh": RESIDUAL + INNER_SCALE + joined("n other") + LAST["tanh"],
+    "norm sum with its own input": CONV + INNER_NORM + INNER_SCALE + joined("n conv") + LAST["relu"],
+    "norm sum of one": CONV + INNER_NORM + joined("n n") + LAST["relu"],
+    "norm stored sum relu": CONV
+    + convolution("other", "data")
+    + STORED.replace('"out"', '"n"')
+    + joined("n other")
+    + LAST["relu"],
+    "norm subtracted": RESIDUAL + joined("n other", "eltwise_param { coeff: 1 coeff: -1 }"),
+    "two norms": RESIDUAL + INNER_SCALE + layer("BatchNorm", "norm2", "other", "p") + joined("p n") + LAST["relu"],
     "scale": CONV + SCALE_ALONE,
     "scale sigmoid": CONV + SCALE_ALONE + ACTIVATIONS["sigmoid"] % "out",
     "scale alone": CONV + layer("Scale", "norm", "conv", "out", "scale_param { filler { value: 0.7 } }"),
