@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -55,8 +56,14 @@ class _Producer:
         self._drawn, self._wrapped, self.seed = state.drawn, state.wrapped, seed
 
 
+AHEAD = 2**24
+"""Bytes of batches made ahead of need."""
+
+
 class BatchReader:
     """Batches of ``batch_size`` records of ``source``, in order, round and round; ``prefetch`` of them ahead.
+
+    Fewer are made ahead, but at least one, where they would take more than AHEAD bytes.
 
     ``rand_skip`` above 0 starts at a record below it, chosen by the seed. The reader owns the source from now
     on and closes it. ``wrapped`` counts how often the batches given out have passed the last record (where
@@ -76,9 +83,11 @@ class BatchReader:
         self._producer = _Producer(source, transformer, batch_size, seed)
         if rand_skip > 0:
             source.seek(int(below(draw(seed, _SKIP, 0, 1), rand_skip)[0]) % source.count)
+        shape = (batch_size, *transformer.output_shape)
+        fitting = AHEAD // (4 * math.prod(shape))
         self._buffers = [
-            Batch(np.empty((batch_size, *transformer.output_shape), np.float32), np.empty(batch_size, np.float32))
-            for _ in range(prefetch + 1)
+            Batch(np.empty(shape, np.float32), np.empty(batch_size, np.float32))
+            for _ in range(1 + max(1, min(prefetch, fitting)))
         ]
         self._consumed = self._producer.state()
         self._prefetcher = Prefetcher(self._producer, self._buffers)
