@@ -17,9 +17,13 @@ _FAST = (
     "layout_rows",
     "norm_rows",
     "choice",
+    "concat_rows",
     "direct_rows",
     "first_rows",
     "fold_rows",
+    "inner_rows",
+    "lrn_rows",
+    "pooling_rows",
     "winograd_rows",
 )
 TESTS = [f"{HERE}/test_{name}.py" for name in _FAST]
