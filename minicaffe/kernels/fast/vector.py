@@ -264,6 +264,26 @@ def first_lanes(typing, value, count):
     return vector(vector, types.intp), generate
 
 
+def _asks(write: int):
+    @intrinsic
+    def ask(typing, array, at):
+        def generate(context, builder, signature, args):
+            base = elements(context, builder, signature.args[0], args[0])
+            address = builder.bitcast(builder.gep(base, [args[1]]), ir.PointerType(ir.IntType(8)))
+            kind = ir.FunctionType(ir.VoidType(), [address.type, *[_LANE] * 3])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            builder.call(function, [address, _LANE(write), _LANE(3), _LANE(1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp), generate
+
+    return ask
+
+
+ask_to_read, ask_to_write = _asks(0), _asks(1)
+"""``ask(array, at)``: that the cache fetch what lies there, which may be nothing: it will be needed soon."""
+
+
 # -- arithmetic ----------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from .product import multiply
 from .rows import Operand, place
 from .shallow import is_shallow, multiply_shallow
 from .transforms import OUTPUTS
-from .vector import LANES
+from .vector import LANES, ask_to_read, ask_to_write
 from .winograd_lanes import (
     gather_gradients_3,
     gather_gradients_5,
@@ -27,6 +27,9 @@ from .winograd_lanes import (
     scatter_outputs_3,
     scatter_outputs_5,
 )
+
+_LINE = 16
+"""Elements of a line of the caches."""
 
 PANEL = 2 * LANES
 """Columns that lie side by side in transformed weights; the last panel of a point may hold LANES only."""
@@ -87,6 +90,21 @@ def _corner(r, number):
     return number // r.tiles, tile // r.across * OUTPUTS, tile % r.across * OUTPUTS
 
 
+@inline
+def _ask_below(arena, at, width, step, lanes, to_write):
+    """Ask for OUTPUTS x OUTPUTS pixels that the row of tiles below needs: without, each tile waits for memory.
+
+    What is local lies in the cache.
+    """
+    for i in range(OUTPUTS):
+        for j in range(OUTPUTS):
+            for lane in range(0, lanes, _LINE):
+                if to_write:
+                    ask_to_write(arena, at + (i * width + j) * step + lane)
+                else:
+                    ask_to_read(arena, at + (i * width + j) * step + lane)
+
+
 @linked(Winograd, 7)
 def gather_inputs(arena, r, start, first, last, g, tiled, plane, zeros):
     """Transformed tiles of x."""
@@ -95,6 +113,9 @@ def gather_inputs(arena, r, start, first, last, g, tiled, plane, zeros):
         n, top, left = _corner(r, number)
         top, left = top - r.pad_h, left - r.pad_w
         at = place(r.x, n, start) + g * lanes
+        below = at + ((top + r.taps + OUTPUTS - 1) * width + left + r.pad_w) * step
+        if not r.x.local:
+            _ask_below(arena, below, width, step, lanes, False)
         if r.taps == 3:
             for lane in range(0, lanes, LANES):
                 gather_inputs_3(arena, at + lane, top, left, height, width, step, zeros, tiled + lane, 6 * plane, plane)
@@ -111,6 +132,8 @@ def gather_gradients(arena, r, start, first, last, g, tiled, plane, zeros):
     for number in range(first, last):
         n, top, left = _corner(r, number)
         at = place(r.y, n, start) + g * lanes
+        if not r.y.local:
+            _ask_below(arena, at + ((top + OUTPUTS) * width + left) * step, width, step, lanes, False)
         if r.taps == 3:
             for lane in range(0, lanes, LANES):
                 gather_gradients_3(
@@ -133,6 +156,9 @@ def scatter_outputs(arena, r, start, first, last, g, tiled, plane, zeros):
     for number in range(first, last):
         n, top, left = _corner(r, number)
         y, residual = place(r.y, n, start), place(r.residual, n, start)
+        below = y + g * lanes + ((top + OUTPUTS) * width + left) * step
+        if not r.y.local:
+            _ask_below(arena, below, width, step, lanes, True)
         for lane in range(0, lanes if left < width else 0, LANES):
             channel = g * lanes + lane
             shift = r.shift.base + channel if r.shifted else zeros
