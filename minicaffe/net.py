@@ -152,6 +152,7 @@ class Net:
         self.dtype = np.dtype(dtype)
         self.graph: Graph = build_graph(source, _PHASES[phase], level, tuple(stages), self.dtype.name, kernels)
         try:
+            self._refuse_too_large(source.path, 0)
             fast = plan == "fast" and self.dtype == np.float32
             self._run = (FastExecution if fast else InspectExecution)(self.graph, self.dtype)
             self._allocate(source, share_with)
@@ -173,9 +174,8 @@ class Net:
             for node in run.scratch_nodes()
             for work in node.scratch.values()
         ]
-        numbers = run.numbers() + 2 * sum(count(fact.shape) for fact in graph.params)
-        needed = numbers * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
-        _refuse_too_large(graph, source.path, needed, self.dtype.itemsize)
+        needed = run.numbers() * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
+        self._refuse_too_large(source.path, needed)
         run.allocate()
         self.arena = Arena(graph.params, self.dtype)
         self._param_data, self._param_diff = list(self.arena.data), list(self.arena.diff)
@@ -189,6 +189,24 @@ class Net:
                 self.params[node.name] = [
                     ParamBlob(self._param_data[i], self._param_diff[i], run.watched) for i in node.params
                 ]
+
+    def _refuse_too_large(self, path: str, values: int) -> None:
+        """Raise GraphError where the parameters and ``values`` bytes beside them do not fit this machine."""
+        try:
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        except (AttributeError, ValueError, OSError):
+            return
+        graph, itemsize = self.graph, self.dtype.itemsize
+        needed = values + 2 * itemsize * sum(count(fact.shape) for fact in graph.params)
+        if needed <= memory:
+            return
+        largest = max(graph.values, key=lambda value: value.count)
+        raise GraphError(
+            [
+                f"{path}: the net needs {needed:,} bytes, this machine has {memory:,}; its largest blob is "
+                f'"{largest.name}" of layer "{graph.nodes[largest.producer].name}" with {largest.count * itemsize:,} bytes'
+            ]
+        )
 
     def _share(self, other: Net) -> None:
         """Use the other net's parameters for every layer that both have; gradients stay apart, as in Caffe.
@@ -368,19 +386,3 @@ class Net:
 
     def __exit__(self, *_) -> None:
         self.close()
-
-
-def _refuse_too_large(graph: Graph, path: str, needed: int, itemsize: int) -> None:
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed <= memory:
-        return
-    largest = max(graph.values, key=lambda value: value.count)
-    raise GraphError(
-        [
-            f"{path}: the net needs {needed:,} bytes, this machine has {memory:,}; its largest blob is "
-            f'"{largest.name}" of layer "{graph.nodes[largest.producer].name}" with {largest.count * itemsize:,} bytes'
-        ]
-    )

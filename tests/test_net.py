@@ -273,7 +273,8 @@ def test_relative_paths_are_taken_from_the_prototxts_folder_too(file, tmp_path, 
 
 
 OVERFLOWS = """
-layer { name: "x" type: "Input" top: "x" top: "t" input_param { shape { dim: 9 dim: 3 dim: 5 dim: 5 } shape { dim: 9 } } }
+layer { name: "x" type: "Input" top: "x" top: "t"
+  input_param { shape { dim: 9 dim: 3 dim: 5 dim: 5 } shape { dim: 9 } } }
 layer { name: "conv" type: "Convolution" bottom: "x" top: "conv"
   convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "constant" value: 1e20 } } }
 layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "bn" }

@@ -12,7 +12,8 @@ from minicaffe.plan.fast.builder import PlainStep
 from minicaffe.proto import parse_net
 
 NET = """
-layer { name: "x" type: "Input" top: "x" top: "t" input_param { shape { dim: 20 dim: 3 dim: 12 dim: 12 } shape { dim: 20 } } }
+layer { name: "x" type: "Input" top: "x" top: "t"
+  input_param { shape { dim: 20 dim: 3 dim: 12 dim: 12 } shape { dim: 20 } } }
 layer { name: "conv1" type: "Convolution" bottom: "x" top: "conv1"
   convolution_param { num_output: 20 kernel_size: 3 pad: 1 weight_filler { type: "msra" } } }
 layer { name: "bn1" type: "BatchNorm" bottom: "conv1" top: "conv1" }
