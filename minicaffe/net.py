@@ -14,7 +14,7 @@ import numpy as np
 
 from . import TEST, TRAIN
 from .arena import Arena
-from .errors import DataError, GraphError, LayerError, UsageError, WeightsError
+from .errors import GraphError, LayerError, UsageError, WeightsError
 from .execution import FastExecution, InspectExecution
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
@@ -201,10 +201,11 @@ class Net:
         if needed <= memory:
             return
         largest = max(graph.values, key=lambda value: value.count)
+        layer = graph.nodes[largest.producer].name
         raise GraphError(
             [
                 f"{path}: the net needs {needed:,} bytes, this machine has {memory:,}; its largest blob is "
-                f'"{largest.name}" of layer "{graph.nodes[largest.producer].name}" with {largest.count * itemsize:,} bytes'
+                f'"{largest.name}" of layer "{layer}" with {largest.count * itemsize:,} bytes'
             ]
         )
 

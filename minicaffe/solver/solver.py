@@ -53,7 +53,8 @@ def get_solver(
 
     ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
     ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" and
-    ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages`` are added to the training net's state, as Caffe's flags are.
+    ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages``
+    are added to the training net's state, as Caffe's flags are.
     """
     return Solver(read_definition(os.fspath(file), overrides, level, stages), seed, listener, kernels, plan)
 

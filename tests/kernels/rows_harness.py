@@ -1,6 +1,7 @@
 """Calls row kernels by their address, on arrays laid side by side in an arena."""
 
 import ctypes
+import itertools
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def call(kernel: RowKernel, units: int, cuts=(), **values) -> dict[str, np.ndarr
     row = kernel.encode(kernel.fields(**fields))
     function = _CALL(kernel.address)
     edges = [0, *cuts, units]
-    for first, last in zip(edges, edges[1:]):
+    for first, last in itertools.pairwise(edges):
         function(arena.ctypes.data, row.ctypes.data, first, last)
     out, end = {}, 0
     for name, (base, array) in places.items():
