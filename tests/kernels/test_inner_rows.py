@@ -42,6 +42,32 @@ def test_outputs(sizes, relu):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("images, blocks, outputs", [(1, 1, 1), (LANES + 3, 3, ROWS + 5), (2 * PANEL, 9, 2 * ROWS)])
+@pytest.mark.parametrize("biased", [0, 1])
+def test_many_images(images, blocks, outputs, biased):
+    inputs, width = blocks * LANES, -(-images // LANES) * LANES
+    x, w, bias, _ = make(images, inputs, outputs)
+    x[0, 0] = np.nan
+    into = np.full((inputs, width), np.nan, np.float32)
+    operands = {"x": (x, inputs), "columns": (into, 0)}
+    columns = call(rows.inner_columns, blocks, range(1, blocks), **operands, images=images, inputs=inputs, width=width)
+    columns = columns["columns"]
+    np.testing.assert_array_equal(columns[:, :images], x.T)
+    assert not columns[:, images:].any()
+    expected = x.astype(np.float64) @ w.T.astype(np.float64) + biased * bias
+    facts = {"images": images, "inputs": inputs, "width": width, "biased": biased}
+    for relu in (0, 1):
+        y, tile = np.full((images, outputs), np.nan, np.float32), np.full((ROWS, width), np.nan, np.float32)
+        operands = {"columns": (columns, 0), "w": (w, 0), "bias": (bias, 0), "tile": (tile, 0, 1), "y": (y, outputs)}
+        found = [
+            call(rows.inner_by_columns, outputs, cuts, **operands, **facts, relu=relu)["y"]
+            for cuts in ((), [cut for cut in (3, 8) if cut < outputs])
+        ]
+        np.testing.assert_array_equal(*found)
+        assert np.isnan(found[0][0]).all()
+        np.testing.assert_allclose(found[0], np.maximum(expected, 0) if relu else expected, rtol=1e-5, atol=1e-4)
+
+
 def test_without_bias():
     x, w, bias, _ = make(7, 67, 10)
     found = forward(rows.inner_by_images, 7, (), x, w, np.full_like(bias, np.nan), biased=0)

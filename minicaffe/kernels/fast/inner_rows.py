@@ -12,7 +12,7 @@ from .._jit import inline, kernel
 from .dots import FIRST, SECOND, dots, lane
 from .product import multiply
 from .rows import Operand, place, row_kernel
-from .vector import LANES, ROWS, add, load, splat, store, where_positive
+from .vector import LANES, ROWS, add, expect, load, splat, store, transpose_block, where_positive
 
 PANEL = 2 * LANES
 """Columns that are multiplied together, of which copies are laid out."""
@@ -73,6 +73,56 @@ def inner_by_outputs(arena, r, start, stop):
     _outputs(arena, x, r.x.step, r.images, w, r.inputs, stretch, bias, biased, relu, y, r.y.step, start, stop)
 
 
+class Columns(NamedTuple):
+    """x (images, inputs), inputs in whole LANES; ``columns`` (inputs, width), width in whole LANES."""
+
+    x: Operand
+    columns: Operand
+    images: int
+    inputs: int
+    width: int
+
+
+@row_kernel(Columns, writes=("columns",))
+def inner_columns(arena, r, start, stop):
+    """columns = x', zeros behind; units are LANES inputs."""
+    for k in range(start * LANES, stop * LANES, LANES):
+        for n in range(0, r.width, LANES):
+            x, to, there = place(r.x, n, 0) + k, r.columns.base + k * r.width + n, min(LANES, r.images - n)
+            transpose_block(arena, x, r.x.step, there, arena, to, r.width, LANES)
+
+
+class InnerColumns(NamedTuple):
+    """``columns`` is x' as ``inner_columns`` makes it; ``tile`` (ROWS, width) is a work area."""
+
+    columns: Operand
+    w: Operand
+    bias: Operand
+    tile: Operand
+    y: Operand
+    images: int
+    inputs: int
+    width: int
+    biased: int
+    relu: int
+
+
+@row_kernel(InnerColumns, writes=("y", "tile"))
+def inner_by_columns(arena, r, start, stop):
+    """y = x W' + bias, no less than 0 where ``relu``, for many images; units are outputs."""
+    images, inputs, width, y_step, biased, relu = r.images, r.inputs, r.width, r.y.step, r.biased, r.relu
+    x, w, bias, y, tile = r.columns.base, r.w.base, r.bias.base, r.y.base, r.tile.base
+    for o in range(start, stop, ROWS):
+        rows = min(ROWS, stop - o)
+        multiply(arena, w + o * inputs, inputs, 1, arena, x, width, arena, tile, width, rows, width, inputs, False)
+        for n in range(images):
+            for i in range(rows):
+                value = arena[tile + i * width + n]
+                if biased:
+                    value += arena[bias + o + i]
+                arena[y + n * y_step + o + i] = np.float32(0) if (relu != 0) & (value < 0) else value
+
+
 class InnerData(NamedTuple):
     """Work areas, not used by images: ``panel`` (chunk, DEPTH), ``tile`` (chunk, images); chunk in whole PANELs."""
 
@@ -128,8 +178,14 @@ def inner_data(arena, r, start, stop):
             depth = min(DEPTH, outputs - o)
             _lay_out(arena, w + o * inputs + first, inputs, depth, columns, panel, DEPTH)
             for j in range(0, columns, PANEL):
-                b, c = panel + j * DEPTH, tile + j * images
-                multiply(arena, dy + o, dy_step, 1, arena, b, PANEL, arena, c, PANEL, images, PANEL, depth, o > 0)
+                for n in range(0, images, ROWS):
+                    rows, a = min(ROWS, images - n), dy + n * dy_step + o
+                    b, c = panel + j * DEPTH, tile + j * images + n * PANEL
+                    for i in range(DEPTH * n // images, DEPTH * (n + rows) // images):
+                        at = w + (o + DEPTH + i) * inputs + first + j
+                        expect(arena, at)
+                        expect(arena, at + LANES)
+                    multiply(arena, a, dy_step, 1, arena, b, PANEL, arena, c, PANEL, rows, PANEL, depth, o > 0)
         for n in range(images):
             for j in range(0, columns, PANEL):
                 source, to = tile + j * images + n * PANEL, dx + n * dx_step + first + j

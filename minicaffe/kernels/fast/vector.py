@@ -144,6 +144,21 @@ def store(typing, array, at, value):
 
 
 @intrinsic
+def expect(typing, array, at):
+    """Ask for the cache line of ``array[at]``, which need not exist, so that it is there when it is read."""
+
+    def generate(context, builder, signature, args):
+        byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
+        address = builder.bitcast(builder.gep(elements(context, builder, signature.args[0], args[0]), [args[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [address, number(0), number(3), number(1)])  # to read data, into all caches
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@intrinsic
 def splat(typing, number):
     """A vector with ``number`` in every lane."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...graph import Node
 from ...kernels.fast import inner_rows as kernels
+from ...kernels.fast.winograd import whole_vectors
 from .builder import NOTHING, Buffer, Builder, Group
 from .lowering import lowers
 
@@ -14,6 +15,9 @@ _SMALL = 2**17
 
 _CACHE = 2**17
 """Elements of x that stay in the cache while weights pass by."""
+
+_COLUMNS = 2**19
+"""Elements of x, images side by side, that pass by again and again from the second-level cache, or the next."""
 
 _STRETCH, _FEW = 1024, 8
 """Inputs that are summed up before the next, unless there are few images: then weights pass by row by row."""
@@ -31,17 +35,31 @@ class InnerProduct:
 
     def forward(self):
         b, (images, outputs, inputs) = self.b, self.node.layer.sizes
-        x, y = b.planes(self.x), b.new_planes(self.y)
+        x, y, weights = b.planes(self.x), b.new_planes(self.y), b.param(self.node, 0)
         biased = self.node.layer.options.bias_term
         bias = b.param(self.node, 1) if biased else NOTHING
+        flags, work = (int(biased), int(self.relu)), images * outputs * inputs
         stretch = inputs if images <= _FEW else min(_STRETCH, self._most(_CACHE))
-        rest = images, inputs, outputs, stretch, int(biased), int(self.relu)
-        values = kernels.Inner(x, b.param(self.node, 0), bias, y, *rest)
-        work = images * outputs * inputs
+        values = kernels.Inner(x, weights, bias, y, images, inputs, outputs, stretch, *flags)
         if self._small() and b.chunked:
             b.step(kernels.inner_by_images, values, work=work)
+        elif self._turned():
+            width = whole_vectors(images)
+            columns = b.one(f"{self.node.name}.columns", inputs * width)
+            b.over(
+                inputs // kernels.LANES, kernels.inner_columns, kernels.Columns(x, columns, images, inputs, width), 8
+            )
+            tile = b.private(f"{self.node.name}.tile", kernels.ROWS * width)
+            values = kernels.InnerColumns(columns, weights, bias, tile, y, images, inputs, width, *flags)
+            b.over(outputs, kernels.inner_by_columns, values, 2 * kernels.ROWS, work)
         else:
-            b.over(outputs, kernels.inner_by_outputs, values, grain=2 * kernels.SECOND, work=work)
+            b.over(outputs, kernels.inner_by_outputs, values, 2 * kernels.SECOND, work)
+
+    def _turned(self) -> bool:
+        """Whether the images fill vectors, so that each weight can meet a vector of them."""
+        images, _, inputs = self.node.layer.sizes
+        width = whole_vectors(images)
+        return inputs % kernels.LANES == 0 and 8 * images >= 7 * width and inputs * width <= _COLUMNS
 
     def backward(self):
         b, node, dy = self.b, self.node, self._dy()

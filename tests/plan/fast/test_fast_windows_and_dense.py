@@ -74,12 +74,17 @@ def lowered(net, layer):
     return layer not in {net.graph.nodes[step.node].name for step in steps}
 
 
+def kernels(net):
+    programs = [part for part in net._run.plan.forward if isinstance(part, list)]
+    return {step.kernel.name for program in programs for region in program for step in region.steps}
+
+
 def own(name):
     return next(layer.split('"')[1] for layer in reversed(NETS[name]) if "ReLU" not in layer)
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("batch", [2, 19])
+@pytest.mark.parametrize("batch", [2, 19, 30])
 def test_training(name, batch):
     nets = [net(name, batch, minicaffe.TRAIN, plan) for plan in ("inspect", "fast")]
     assert lowered(nets[1], own(name))
@@ -124,7 +129,7 @@ def test_same_bits_on_any_number_of_threads(name):
     try:
         for number in (1, 2, 3):
             set_threads(number)
-            one, random = net(name, 19, minicaffe.TRAIN, "fast"), np.random.default_rng(2)
+            one, random = net(name, 30, minicaffe.TRAIN, "fast"), np.random.default_rng(2)
             for blob in ("data", "target"):
                 one.blobs[blob].data[...] = random.standard_normal(one.blobs[blob].shape)
             one.clear_param_diffs()
@@ -136,3 +141,8 @@ def test_same_bits_on_any_number_of_threads(name):
     for other in runs[1:]:
         for found, expected in zip(other, runs[0]):
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("batch, kernel", [(8, "inner_by_outputs"), (19, "inner_by_outputs"), (30, "inner_by_columns")])
+def test_many_images_meet_weights_side_by_side(batch, kernel):
+    assert kernel in kernels(net("dense large", batch, minicaffe.TEST, "fast"))
