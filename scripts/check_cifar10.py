@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare a whole run of the CIFAR-10 batch-normalisation net with the run that was recorded from Caffe.
 
-usage: python scripts/check_cifar10.py DATA [--iterations 500]
+usage: python scripts/check_cifar10.py DATA [--iterations 500] [--plan fast|inspect]
 
 DATA is a folder made by ``minicaffe data cifar10`` from the images of the recorded run (other images, or another
 order, give other numbers). Starts from the recorded initial weights; compares the loss of each of the first 100
@@ -37,11 +37,11 @@ class Check:
         print(f"{'ok  ' if good else 'FAIL'}  {what}: {found:.3g} (at most {bound:g})", flush=True)
 
 
-def batch_statistics_accuracy(model: Path) -> float:
+def batch_statistics_accuracy(model: Path, plan: str) -> float:
     """Test accuracy with every BatchNorm layer using the statistics of its own batch."""
     text = Path("train_test.prototxt").read_text()
     text = text.replace('type: "BatchNorm"', 'type: "BatchNorm" batch_norm_param { use_global_stats: false }')
-    with caffe.Net(parse_net(text, "train_test.prototxt"), caffe.TEST, str(model)) as net:
+    with caffe.Net(parse_net(text, "train_test.prototxt"), caffe.TEST, str(model), plan=plan) as net:
         return float(np.mean([net.forward()["accuracy"] for _ in range(10)]))
 
 
@@ -49,7 +49,7 @@ def accuracy(solver) -> float:
     return next(output.value for output in solver.test(0).outputs if output.name == "accuracy")
 
 
-def compare(solver, iterations: int, check: Check) -> None:
+def compare(solver, iterations: int, plan: str, check: Check) -> None:
     losses = np.loadtxt(GOLDEN / "loss_per_iteration.txt")[:, 1]
     recorded = {run["iter"]: run["accuracy"] for run in json.loads((GOLDEN / "rec500_test.json").read_text())}
     late = {run["iter"]: run["accuracy"] for run in json.loads((GOLDEN / "long_test.json").read_text())}
@@ -74,7 +74,7 @@ def compare(solver, iterations: int, check: Check) -> None:
     if iterations >= 5000:
         model, _ = solver.snapshot()
         caffes = json.loads((GOLDEN / "bnstats.json").read_text())["5000/batch"]["accuracy"]
-        ours = batch_statistics_accuracy(Path(model))
+        ours = batch_statistics_accuracy(Path(model), plan)
         check(f"with batch statistics: {ours:.4f}, Caffe {caffes:.4f}, difference", abs(ours - caffes), 0.04)
 
 
@@ -82,6 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--iterations", type=int, default=500)
+    parser.add_argument("--plan", choices=["fast", "inspect"], default="fast")
     args = parser.parse_args()
     data = args.data.resolve()
     with tempfile.TemporaryDirectory() as folder:
@@ -90,8 +91,8 @@ def main() -> int:
         Path(folder, "cifar10").symlink_to(data)
         os.chdir(folder)
         check = Check()
-        solver = caffe.get_solver("solver_rec.prototxt", overrides={"weights": "init.caffemodel"})
-        compare(solver, args.iterations, check)
+        solver = caffe.get_solver("solver_rec.prototxt", overrides={"weights": "init.caffemodel"}, plan=args.plan)
+        compare(solver, args.iterations, args.plan, check)
         solver.close()
         os.chdir("/")
     print(f"{check.failed} outside their bounds" if check.failed else "all within their bounds")
