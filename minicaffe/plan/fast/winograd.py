@@ -100,8 +100,10 @@ def _whole_backward(s: Shape, dy: Buffer, gradient: Buffer | None, wanted: bool)
     row = s.values(True, y=dy, tiled=gradients, gather_gradient=parts.gather_gradients.address)
     b.step(rows.winograd_gradients, row)
     if gradient is not None:
-        inputs = s.tiled("inputs", s.row_in)
-        b.step(rows.winograd_inputs, s.values(True, tiled=inputs, **s.inputs()))
+        inputs = s.kept_inputs()
+        if inputs is None:
+            inputs = s.tiled("inputs", s.row_in)
+            b.step(rows.winograd_inputs, s.values(True, tiled=inputs, **s.inputs()))
         sums = b.one(f"{conv.node.name}.winograd.sums", s.weights)
         s.product(
             inputs, gradients, sums, s.work,

@@ -11,7 +11,7 @@ from ...kernels.fast.shallow import FEW
 from ...kernels.fast.transforms import OUTPUTS
 from ...kernels.fast.vector import LANES
 from ...kernels.fast.winograd import whole_vectors
-from .builder import NOTHING, Buffer, Builder
+from .builder import NOTHING, Buffer, Builder, Step
 from .conv import Conv
 
 _BLOCK = 5 * 2**15
@@ -110,6 +110,14 @@ class Shape:
         """The transforms of the whole batch."""
         elements = self.groups * self.points * self.plane(row)
         return self.b.one(f"{self.conv.node.name}.winograd.{what}", elements)
+
+    def kept_inputs(self) -> Buffer | None:
+        """The transforms of x, if forward wrote them out."""
+        for step in self.b.forward:
+            if isinstance(step, Step) and step.kernel is rows.winograd_inputs:
+                if step.values.tiled.label == f"{self.conv.node.name}.winograd.inputs":
+                    return step.values.tiled
+        return None
 
     def plane(self, row: int) -> int:
         """The distance of points in ``tiled``."""

@@ -121,10 +121,11 @@ def run(path, phase, plan, backward):
         return out
 
 
-@pytest.fixture(params=[False, True], ids=["blocks", "whole"])
+@pytest.fixture(params=[(False, False), (True, True), (False, True)], ids=["blocks", "whole", "mixed"])
 def schedule(request, monkeypatch):
+    """Whether the whole batch goes at once, forward and backward."""
     monkeypatch.setitem(LOWERINGS, "Convolution", lower)
-    monkeypatch.setattr(winograd.Shape, "whole", lambda self, backward: request.param)
+    monkeypatch.setattr(winograd.Shape, "whole", lambda self, backward: request.param[backward])
 
 
 @pytest.mark.usefixtures("schedule")
