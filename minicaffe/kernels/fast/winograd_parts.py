@@ -91,6 +91,16 @@ def _corner(r, number):
 
 
 @inline
+def _next_corner(r, n, top, left):
+    """The corner of the tile behind; divisions would take as long as a good part of a transform."""
+    if left + OUTPUTS < r.across * OUTPUTS:
+        return n, top, left + OUTPUTS
+    if top + OUTPUTS < r.out_height:
+        return n, top + OUTPUTS, 0
+    return n + 1, 0, 0
+
+
+@inline
 def _ask_below(arena, at, width, step, lanes, to_write):
     """Ask for OUTPUTS x OUTPUTS pixels that the row of tiles below needs: without, each tile waits for memory.
 
@@ -109,9 +119,9 @@ def _ask_below(arena, at, width, step, lanes, to_write):
 def gather_inputs(arena, r, start, first, last, g, tiled, plane, zeros):
     """Transformed tiles of x."""
     height, width, step, lanes = r.height, r.width, r.groups * r.lanes_in, r.lanes_in
-    for number in range(first, last):
-        n, top, left = _corner(r, number)
-        top, left = top - r.pad_h, left - r.pad_w
+    n, corner_top, corner_left = _corner(r, first)
+    for _ in range(first, last):
+        top, left = corner_top - r.pad_h, corner_left - r.pad_w
         at = place(r.x, n, start) + g * lanes
         below = at + ((top + r.taps + OUTPUTS - 1) * width + left + r.pad_w) * step
         if not r.x.local:
@@ -123,14 +133,15 @@ def gather_inputs(arena, r, start, first, last, g, tiled, plane, zeros):
             for lane in range(0, lanes, LANES):
                 gather_inputs_5(arena, at + lane, top, left, height, width, step, zeros, tiled + lane, 8 * plane, plane)
         tiled += r.row_in
+        n, corner_top, corner_left = _next_corner(r, n, corner_top, corner_left)
 
 
 @linked(Winograd, 7)
 def gather_gradients(arena, r, start, first, last, g, tiled, plane, zeros):
     """Transformed tiles of the gradient of y."""
     height, width, step, lanes = r.out_height, r.out_width, r.groups * r.lanes_out, r.lanes_out
-    for number in range(first, last):
-        n, top, left = _corner(r, number)
+    n, top, left = _corner(r, first)
+    for _ in range(first, last):
         at = place(r.y, n, start) + g * lanes
         if not r.y.local:
             _ask_below(arena, at + ((top + OUTPUTS) * width + left) * step, width, step, lanes, False)
@@ -145,6 +156,7 @@ def gather_gradients(arena, r, start, first, last, g, tiled, plane, zeros):
                     arena, at + lane, top, left, height, width, step, zeros, tiled + lane, 8 * plane, plane
                 )
         tiled += r.row_out
+        n, top, left = _next_corner(r, n, top, left)
 
 
 @linked(Winograd, 7)
@@ -153,8 +165,8 @@ def scatter_outputs(arena, r, start, first, last, g, tiled, plane, zeros):
     height, width, step, lanes = r.out_height, r.out_width, r.groups * r.lanes_out, r.lanes_out
     floor = np.float32(0) if r.relu else np.float32(-np.inf)
     beside_step = step if r.added else 0
-    for number in range(first, last):
-        n, top, left = _corner(r, number)
+    n, top, left = _corner(r, first)
+    for _ in range(first, last):
         y, residual = place(r.y, n, start), place(r.residual, n, start)
         below = y + g * lanes + ((top + OUTPUTS) * width + left) * step
         if not r.y.local:
@@ -175,15 +187,16 @@ def scatter_outputs(arena, r, start, first, last, g, tiled, plane, zeros):
                     floor,
                 )  # fmt: skip
         tiled += r.row_out
+        n, top, left = _next_corner(r, n, top, left)
 
 
 @linked(Winograd, 7)
 def scatter_gradients(arena, r, start, first, last, g, tiled, plane, zeros):
     """Add to dx what transformed tiles give."""
     height, width, step, lanes = r.height, r.width, r.groups * r.lanes_in, r.lanes_in
-    for number in range(first, last):
-        n, top, left = _corner(r, number)
-        top, left = top - r.pad_h, left - r.pad_w
+    n, corner_top, corner_left = _corner(r, first)
+    for _ in range(first, last):
+        top, left = corner_top - r.pad_h, corner_left - r.pad_w
         at = place(r.dx, n, start) + g * lanes
         if r.taps == 3:
             for lane in range(0, lanes, LANES):
@@ -192,6 +205,7 @@ def scatter_gradients(arena, r, start, first, last, g, tiled, plane, zeros):
             for lane in range(0, lanes, LANES):
                 scatter_gradients_5(arena, tiled + lane, 8 * plane, plane, at + lane, top, left, height, width, step)
         tiled += r.row_in
+        n, corner_top, corner_left = _next_corner(r, n, corner_top, corner_left)
 
 
 @linked(None, 16)
