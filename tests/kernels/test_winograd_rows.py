@@ -24,6 +24,8 @@ CASES = {
     "one_channel": (3, 1, 1, 5, 9, 10, 5, 0, 0),
     "first_layer": (5, 3, 1, 20, 13, 11, 5, 2, 2),
     "three_by_three": (4, 3, 1, 7, 9, 7, 3, 1, 1),
+    "grey": (3, 1, 1, 40, 7, 12, 5, 2, 2),
+    "sixteen": (4, 16, 1, 16, 10, 9, 3, 1, 1),
     "no_pad": (2, 9, 1, 6, 8, 15, 3, 0, 0),
     "wide_pad": (2, 5, 1, 4, 6, 5, 3, 3, 2),
     "widest_pad_of_five": (2, 5, 1, 4, 7, 6, 5, 3, 4),
@@ -332,7 +334,7 @@ def test_what_comes_after_the_sum():
     assert error(found, scaled - p.shift[:, None, None]) < BOUNDS[3][0]
 
 
-@pytest.mark.parametrize("case", ["first_layer", "three_by_three", "whole_vectors", "groups"])
+@pytest.mark.parametrize("case", ["first_layer", "three_by_three", "sixteen", "whole_vectors", "groups"])
 @pytest.mark.parametrize("block", [1, 8, 100])
 def test_chunks_and_blocks_change_no_bit(case, block):
     p = make(case)
