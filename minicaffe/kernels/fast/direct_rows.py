@@ -299,7 +299,7 @@ class DirectWeights(NamedTuple):
     whole: int  # 0, or all images there are: units are then (group, panel of outputs, tap)
 
 
-WEIGHTS_WORK = 2 * (ROWS + MOST_RUNS * RUN)
+WEIGHTS_WORK = 2 * (ROWS + (MOST_RUNS + 1) * RUN)
 """Elements of ``work`` of ``direct_weights``."""
 
 

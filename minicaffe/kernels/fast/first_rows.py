@@ -86,7 +86,7 @@ def first_work(w, rows: int, y_lanes: int) -> int:
     """Elements of ``work`` for windows ``w``: the strip, distances, records or runs, a line that nobody reads."""
     height = (rows - 1) * w.stride_h + (w.kernel_h - 1) * w.dilation_h + 1
     window = w.channels * w.kernel_h * w.kernel_w
-    records = -(-rows * w.out_width // ROWS) * record_size(1) + 2 * rows * RUN
+    records = -(-rows * w.out_width // ROWS) * record_size(1) + 2 * (rows + 1) * RUN
     return w.channels * height * (w.width + 2 * w.pad_w) + LANES + 2 * (window + ROWS) + records + y_lanes
 
 

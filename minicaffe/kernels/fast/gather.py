@@ -7,6 +7,8 @@ gradients: the sum runs over pixels, which lie in *runs*. Blocks of results stay
 
 from __future__ import annotations
 
+import contextlib
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -26,7 +28,7 @@ TAP = 1 + ROWS
 """Numbers of a tap: the place of its weights in a panel, then the address of each row's input."""
 
 RUN = 3
-"""Numbers of a run of pixels: where A begins, where B begins, how many pixels."""
+"""Numbers of a run of pixels: where A begins, where B begins, how many pixels. One more is read than there are."""
 
 SHIFT, RESIDUAL, RELU = 1, 2, 4
 """What happens to a result before it is written."""
@@ -226,6 +228,35 @@ def gather_depthwise(arena, record, weights, add, shift_at, flags, columns):
         _depthwise(arena, record, weights, add, add, 0, 0, shift_at, flags)
 
 
+@contextlib.contextmanager
+def _each_pixel(builder, runs, count, x_step, dy_step):
+    """A loop over the pixels of all runs; gives where x and dy of a pixel lie.
+
+    It steps from run to run without a branch: runs are short, and each end would be a wrong guess.
+    """
+
+    def numbers(run):
+        at = builder.gep(runs, [builder.mul(run, _I64(RUN))])
+        return [_number(builder, at, i) for i in range(RUN)]
+
+    before, again, after = builder.block, builder.append_basic_block("pixel"), builder.append_basic_block("pixels_end")
+    begin = numbers(_I64(0))
+    builder.cbranch(builder.icmp_signed(">", count, _I64(0)), again, after)
+    builder.position_at_end(again)
+    run, x, dy, left = (builder.phi(_I64) for _ in range(4))
+    yield x, dy
+    ends = builder.icmp_signed("==", left, _I64(1))
+    following = builder.add(run, builder.zext(ends, _I64))
+    there = numbers(builder.add(run, _I64(1)))  # before it is known whether they are needed
+    steps = builder.add(x, x_step), builder.add(dy, dy_step), builder.sub(left, _I64(1))
+    nexts = [builder.select(ends, other, step) for other, step in zip(there, steps)]
+    for variable, first, second in zip((run, x, dy, left), (_I64(0), *begin), (following, *nexts)):
+        variable.add_incoming(first, before)
+        variable.add_incoming(second, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), again, after)
+    builder.position_at_end(after)
+
+
 def _over_runs(vectors: int):
     """``gather_sums`` for ``vectors`` vectors of columns."""
 
@@ -248,13 +279,9 @@ def _over_runs(vectors: int):
                     for cell in cells:
                         builder.store(constant(0), sums[cell])
             first = [builder.gep(arena, [builder.add(x_add, _number(builder, offsets, m))]) for m in range(ROWS)]
-            with cgutils.for_range(builder, count) as loop:
-                run = builder.gep(runs, [builder.mul(loop.index, _I64(RUN))])
-                x, dy = _number(builder, run, 0), builder.add(dy_add, _number(builder, run, 1))
-                with cgutils.for_range(builder, _number(builder, run, 2)) as pixel:
-                    at = builder.add(x, builder.mul(pixel.index, x_step))
-                    line = builder.gep(arena, [builder.add(dy, builder.mul(pixel.index, dy_step))])
-                    _add_products(builder, sums, first, at, _columns(builder, line, vectors))
+            with _each_pixel(builder, runs, count, x_step, dy_step) as (x, dy):
+                line = builder.gep(arena, [builder.add(dy_add, dy)])
+                _add_products(builder, sums, first, x, _columns(builder, line, vectors))
             for cell in cells:
                 write(builder, builder.load(sums[cell]), places[cell])
             return context.get_dummy_value()
