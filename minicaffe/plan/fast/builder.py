@@ -211,7 +211,7 @@ class Builder:
         self._now.append(Step(kernel, values, units, 1, self._nodes, work))
 
     def over(self, units: int, kernel: RowKernel, values: NamedTuple, grain: int = 1, work: float = 0) -> None:
-        """A step over other units, after all that came before, and before all that comes after."""
+        """A step over other units: all of what it depends on comes before, all that depends on it after."""
         self._now.append(Step(kernel, values, units, grain, self._nodes, work))
 
     def before(self, units: int, kernel: RowKernel, values: NamedTuple, grain: int = 1) -> None:
