@@ -30,6 +30,8 @@ import numpy as np
 from numba.core.ccallback import CFunc
 from numba.core.event import Listener, install_listener
 
+from ._atomic import read
+
 ELEMENTS = 4096
 """Grain of elementwise kernels: cuts fall on multiples of it, so vector bodies and tails never move."""
 
@@ -215,10 +217,26 @@ def distinct(x, y):
 # -- threads -------------------------------------------------------------------------------------------------
 
 
+SPINS = 50_000
+"""Readings of a flag, about a tenth of a millisecond, after which a thread that waits lets others have its core."""
+
+_CALLED, _DONE = 0, 8  # places in a worker's bell, a cache line each
+
+
+@kernel
+def _spin(bell, at, number):
+    """Return when bell[at] has reached ``number``, or after a while."""
+    for _ in range(SPINS):
+        if read(bell, at) >= number:
+            break
+
+
 class _Worker:
-    """A thread that waits for one call at a time."""
+    """A thread that waits for one call at a time: first it spins, which is quick, then it sleeps at a lock."""
 
     def __init__(self):
+        self.bell = np.zeros(16, np.int64)  # how many calls were begun, and done
+        self.calls = 0
         self.call = None
         self.failure = None
         self.dismissed = False
@@ -230,7 +248,10 @@ class _Worker:
         self.thread.start()
 
     def _loop(self):
+        number = 0
         while not self.dismissed:
+            number += 1
+            _spin(self.bell, _CALLED, number)
             self.go.acquire()
             if self.call is None:
                 return
@@ -240,13 +261,17 @@ class _Worker:
             except BaseException as error:  # handed to the caller by wait()
                 self.failure = error
             self.call = function = args = None
+            self.bell[_DONE] = number
             self.done.release()
 
     def start(self, function, args):
         self.call = (function, args)
+        self.calls += 1
+        self.bell[_CALLED] = self.calls
         self.go.release()
 
     def wait(self):
+        _spin(self.bell, _DONE, self.calls)
         self.done.acquire()
         failure, self.failure = self.failure, None
         if failure is not None:

@@ -26,11 +26,17 @@ LEAST_CHUNKED = 8
 """Nets that compute gradients, and batches of at least as many images, run depth first in chunks of images.
 Smaller batches run a step at a time, cut inside the images."""
 
-GROUPS = 8
-"""Most groups of images with a partial sum each; an even number keeps two threads equally busy."""
+GROUPS = (8, 10, 6, 4)
+"""Into how many groups, with a partial sum each, a batch is cut: the first that divides it, or else the first."""
 
 PIECES = 16
 """About how many pieces a step of a small batch is cut into."""
+
+
+def images_of_group(images: int) -> int:
+    """How many images add to one partial sum: cut so that two threads, and four, have as many images each."""
+    even = [images // groups for groups in GROUPS if images % groups == 0]
+    return even[0] if even else -(-images // GROUPS[0])
 
 
 @dataclass(eq=False)
@@ -149,7 +155,7 @@ class Builder:
     def __post_init__(self):
         self.training = any(self.gradients.nodes)
         self.chunked = self.training or self.images >= LEAST_CHUNKED
-        self.group = -(-self.images // GROUPS)  # images of one partial sum
+        self.group = images_of_group(self.images)
         self._data: dict[int, dict[str, Buffer]] = {}
         self._diff: dict[int, dict[str, Buffer]] = {}
         self._outsides: dict[tuple[str, int], Buffer] = {}

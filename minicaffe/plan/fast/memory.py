@@ -16,8 +16,9 @@ from .regions import Region
 ALIGN = 16
 """Buffers begin at multiples of so many elements: a cache line."""
 
-CACHE = 3 * 2**16
-"""Elements that the buffers of one chunk should stay below: three quarters of a second-level cache of 1 MB."""
+CACHE = 3 * 2**17
+"""Elements that the buffers of one chunk should stay below: one and a half times a second-level cache of 1 MB, as not
+all of them are in use at once."""
 
 
 class Interval(NamedTuple):

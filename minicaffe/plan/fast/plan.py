@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...graph import Graph, Node
 from ..gradients import Gradients, differentiates, needed_gradients, no_gradients
-from .builder import Buffer, Builder, Group
+from .builder import Buffer, Builder, Group, Step
 from .fusion import INFERENCE, TRAINING, chains, make_group
 from .lowering import LOWERINGS, Lowered
 from .memory import Layout, lay_out
@@ -24,7 +24,8 @@ Pass = tuple  # of programs (lists of regions) and PlainSteps
 class FastPlan:
     """What runs when, and where everything lies.
 
-    ``prepare`` must run before a forward pass whenever parameters have changed. ``fixed``: values that have an array
+    ``prepare`` must run before a forward pass whenever parameters have changed; in training it is empty, because
+    forward itself begins with it. ``fixed``: values that have an array
     of their own, which ``root`` may share: root[v] is the value whose array v uses (views), diff_root likewise.
     ``kept``: values that still lie in the arena after a forward pass, and where.
     """
@@ -71,6 +72,8 @@ def fast_plan(graph: Graph) -> FastPlan:
             _backward(builder, group, made)
     builder.begin((), backward=True)
     builder.finish_diffs()
+    if builder.training:
+        _prepare_in_forward(builder)
     passes = [make_regions(steps) for steps in (builder.prepare, builder.forward, builder.backward + builder.finish)]
     regions = [region for one in passes for program in one if isinstance(program, list) for region in program]
     lasting = {buffer for step in builder.prepare for buffer in step.writes()}
@@ -81,6 +84,13 @@ def fast_plan(graph: Graph) -> FastPlan:
         graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root,
         plain, tuple(kept),
     )  # fmt: skip
+
+
+def _prepare_in_forward(builder: Builder) -> None:
+    """In training parameters change all the time: what depends on them is part of the first program of forward."""
+    first = next((i for i, step in enumerate(builder.forward) if isinstance(step, Step)), len(builder.forward))
+    builder.forward[first:first] = builder.prepare
+    builder.prepare = []
 
 
 def _buffers(parts: Pass) -> set[Buffer]:

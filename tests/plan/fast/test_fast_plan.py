@@ -72,8 +72,14 @@ def test_what_backward_needs_is_kept_and_the_rest_is_local():
     assert not test.kept
 
 
-def test_transformed_parameters_outlive_everything():
+def test_in_training_forward_begins_with_what_depends_on_parameters():
     plan = plan_of("TRAIN")
+    assert plan.prepare == ()
+    assert "pack_weights" in kernels(plan.forward) or "winograd_weights" in kernels(plan.forward)
+
+
+def test_transformed_parameters_outlive_everything():
+    plan = plan_of("TEST")
     written = {b for program in plan.prepare for region in program for b in region.writes() if b.kind == "one"}
     ends = {buffer: plan.layout.shared[buffer] for buffer in written}
     assert ends
