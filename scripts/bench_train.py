@@ -29,7 +29,8 @@ from minicaffe.timing import resident_bytes
 MODELS = Path(__file__).resolve().parent.parent / "models"
 ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
 SPREAD = 50  # of the pixels of natural images
-WARM_UP = 3
+WARM_UP = 3  # rounds
+SETTLE = 0.03  # seconds
 PLANS = {"fast": ("fast",), "inspect": ("inspect",), "both": ("fast", "inspect")}
 
 
@@ -105,12 +106,16 @@ def torch_steps(ours, solver, threads, compile_too):
 def measure(steps, rounds):
     """Medians in milliseconds and first results, the contestants taking turns.
 
-    At each turn a contestant runs once untimed, because threads of the one before may still spin, and once timed.
+    At each turn a contestant runs untimed for SETTLE seconds, because threads of the one before may still spin for some
+    milliseconds, and then once timed.
     """
     times, results = {name: [] for name in steps}, {}
     for index in range(WARM_UP + rounds):
         for name, step in steps.items():
+            settled = time.perf_counter() + SETTLE
             results.setdefault(name, np.copy(step()))
+            while time.perf_counter() < settled:
+                step()
             began = time.perf_counter()
             step()
             if index >= WARM_UP:
