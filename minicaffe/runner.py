@@ -16,7 +16,7 @@ from .plan.fast.builder import Buffer, Part, PlainStep, Step
 from .plan.fast.regions import Region
 
 _SLACK = 64  # elements behind the last buffer, which vectors may read
-_PIECES = 8  # pieces that a step over other units than images is cut into
+_PIECES = 32  # pieces that a step over other units than images is cut into
 
 
 @dataclass(eq=False)
@@ -109,8 +109,11 @@ class Runner:
     def _pieces(self, region: Region, row: int) -> Iterator[tuple[int, ...]]:
         if region.by_image:
             images, group, chunk = self.plan.images, self.plan.group, self.plan.layout.chunks[region]
+            summed = any(buffer.kind == "groups" for buffer in region.buffers())
             for start in range(0, images, group):
-                yield row, row + len(region.steps), start, min(start + group, images), chunk
+                stop = min(start + group, images)
+                for first in [start] if summed else range(start, stop, chunk):
+                    yield row, row + len(region.steps), first, stop if summed else min(first + chunk, stop), chunk
             return
         for i, step in enumerate(region.steps, start=row):
             size = max(step.grain, -(-step.units // _PIECES))

@@ -30,7 +30,7 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
 SPREAD = 50  # of the pixels of natural images
 WARM_UP = 3  # rounds
-SETTLE = 0.03  # seconds
+SETTLE = 0.1  # seconds
 PLANS = {"fast": ("fast",), "inspect": ("inspect",), "both": ("fast", "inspect")}
 
 

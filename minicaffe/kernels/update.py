@@ -15,9 +15,11 @@ BLOCK = 8192
 def squared_norms(start, stop, blocks, diff, partial):
     """partial[b] = the sum of squares of block b of ``diff``, in float64."""
     for b in range(start, stop):
+        row = diff[blocks[b, 0] : blocks[b, 1]]
         total = 0.0
-        for i in range(blocks[b, 0], blocks[b, 1]):
-            total += np.float64(diff[i]) * np.float64(diff[i])
+        for i in range(row.size):
+            value = np.float64(row[i])
+            total += value * value
         partial[b] = total
 
 
