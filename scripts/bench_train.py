@@ -30,7 +30,7 @@ MODELS = Path(__file__).resolve().parent.parent / "models"
 ITEM = {"lenet": (1, 28, 28)}  # others are 3 x 32 x 32
 SPREAD = 50  # of the pixels of natural images
 WARM_UP = 3  # rounds
-SETTLE = 0.1  # seconds
+SETTLE, TURN = 0.1, 0.05  # seconds
 PLANS = {"fast": ("fast",), "inspect": ("inspect",), "both": ("fast", "inspect")}
 
 
@@ -107,7 +107,7 @@ def measure(steps, rounds):
     """Medians in milliseconds and first results, the contestants taking turns.
 
     At each turn a contestant runs untimed for SETTLE seconds, because threads of the one before may still spin for some
-    milliseconds, and then once timed.
+    milliseconds, and then timed, once or for TURN seconds.
     """
     times, results = {name: [] for name in steps}, {}
     for index in range(WARM_UP + rounds):
@@ -116,10 +116,13 @@ def measure(steps, rounds):
             results.setdefault(name, np.copy(step()))
             while time.perf_counter() < settled:
                 step()
-            began = time.perf_counter()
-            step()
-            if index >= WARM_UP:
-                times[name].append(1e3 * (time.perf_counter() - began))
+            began = now = time.perf_counter()
+            while now == began or now < began + TURN:
+                before = now
+                step()
+                now = time.perf_counter()
+                if index >= WARM_UP:
+                    times[name].append(1e3 * (now - before))
     return {name: statistics.median(found) for name, found in times.items()}, results
 
 
