@@ -196,8 +196,10 @@ class FastExecution(Execution):
         arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
         self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
         self._always = any(self.gradients.nodes)
-        pairs = self.graph.overwritten_inputs()
-        self._one_diff = [(first, last) for first, last in pairs if self.graph.first_in_place(last) == first]
+        self._overwritten_inputs = self.graph.overwritten_inputs()
+        self._one_diff = [
+            (first, last) for first, last in self._overwritten_inputs if self.graph.first_in_place(last) == first
+        ]
 
     def share(self):
         self._always = True
@@ -216,7 +218,7 @@ class FastExecution(Execution):
         if self._always or self._changed or self._handed_out:
             self.runner.run("prepare")
             self._changed = False
-        for first, last in self.graph.overwritten_inputs():
+        for first, last in self._overwritten_inputs:
             self.data[first][...] = self.data[last]
         self.runner.run("forward")
 
