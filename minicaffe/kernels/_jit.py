@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import sys
 import threading
@@ -336,27 +337,15 @@ def run(function, units: int, *args, grain: int = 1) -> None:
     From a second thread, while the first is inside ``run``, everything runs in the calling thread.
     """
     pieces = min(_threads, -(-units // grain))
-    if pieces <= 1 or not _busy.acquire(blocking=False):
-        if units > 0:
-            function(0, units, *args)
-        return
-    try:
-        while len(_workers) < pieces - 1:
-            _workers.append(_Worker())
+    if pieces > 1:
         blocks = -(-units // grain)
         cuts = [min(units, blocks * i // pieces * grain) for i in range(pieces + 1)]
-        helpers = _workers[: pieces - 1]
-        try:
-            for worker, start, stop in zip(helpers, cuts[1:], cuts[2:]):
-                worker.start(function, (start, stop, *args))
-            function(cuts[0], cuts[1], *args)
-            for worker in helpers:
-                worker.wait()
-        except BaseException:  # Ctrl-C can come anywhere, and no one may write to the arrays after this
-            _dismiss_workers()
-            raise
-    finally:
-        _busy.release()
+        calls = [(start, stop, *args) for start, stop in itertools.pairwise(cuts)]
+        if _busy.acquire(blocking=False):
+            _call_all(function, calls)
+            return
+    if units > 0:
+        function(0, units, *args)
 
 
 def together(function, workers: int, abort, *args) -> None:
@@ -365,21 +354,28 @@ def together(function, workers: int, abort, *args) -> None:
     Where another thread is inside ``run``, and with one worker, the calling thread runs it alone. ``abort`` is called
     when not all of them can begin, and must end those that wait.
     """
+    calls = [(number, workers, *args) for number in range(workers)]
     if workers <= 1 or not _busy.acquire(blocking=False):
         function(0, 1, *args)
         return
+    _call_all(function, calls, abort)
+
+
+def _call_all(function, calls: list[tuple], abort=None) -> None:
+    """``function`` with each of ``calls`` at once: the first here, the others in workers. Lets go of ``_busy``."""
     try:
-        while len(_workers) < workers - 1:
+        while len(_workers) < len(calls) - 1:
             _workers.append(_Worker())
-        helpers = _workers[: workers - 1]
+        helpers = _workers[: len(calls) - 1]
         try:
-            for number, worker in enumerate(helpers, start=1):
-                worker.start(function, (number, workers, *args))
-            function(0, workers, *args)
+            for worker, call in zip(helpers, calls[1:]):
+                worker.start(function, call)
+            function(*calls[0])
             for worker in helpers:
                 worker.wait()
-        except BaseException:
-            abort()
+        except BaseException:  # Ctrl-C can come anywhere, and no one may write to the arrays after this
+            if abort is not None:
+                abort()
             _dismiss_workers()
             raise
     finally:
