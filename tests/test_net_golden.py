@@ -30,6 +30,9 @@ def test_case(path, plan, tmp_path):
     names = {key: json.loads(str(case[key])) for key in ("inputs", "outputs", "net_outputs", "untouched_diffs")}
     prototxt = tmp_path / "net.prototxt"
     prototxt.write_text(str(case["prototxt"]))
+    for key in case.files:
+        if key.startswith("file_"):
+            (tmp_path / key.removeprefix("file_")).write_bytes(bytes(case[key]))
     net = Net(prototxt, str(case["phase"]), seed=1, plan=plan)
     assert net.outputs == names["net_outputs"]
     random = int(case["random"]) if "random" in case.files else 0

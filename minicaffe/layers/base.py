@@ -73,9 +73,12 @@ class Layer:
     ``no_gradient``     indices of bottoms that never receive a gradient, such as labels.
     ``loss``            whether top 0 is a loss, of weight 1 unless ``loss_weight`` says otherwise.
     ``reads_files``     whether ``open`` must run before ``infer``.
+    ``dynamic``         whether the shapes of the tops may change from one forward to the next: ``reshape`` is asked
+                        before each, and where it answers with other shapes, the net below is shaped anew.
 
-    Set by the framework between construction and ``infer``: ``dtype`` (of all blobs: "float32" or "float64") and
-    ``kernels`` ("auto", or "direct" where no algorithm may trade precision for speed).
+    Set by the framework between construction and ``infer``: ``dtype`` (of all blobs: "float32" or "float64"),
+    ``kernels`` ("auto", or "direct" where no algorithm may trade precision for speed) and ``python_path`` (the folder
+    from which layers of the user's own code may be loaded; None where they may not).
 
     Set by the framework before the first call: ``params`` and ``param_diffs`` (lists of arrays; a diff is None
     where no gradient is wanted), ``scratch`` (a namespace of the arrays that ``infer`` asked for), ``seed``
@@ -92,6 +95,8 @@ class Layer:
     no_gradient: tuple[int, ...] = ()
     loss: bool = False
     reads_files: bool = False
+    dynamic: bool = False
+    python_path: str | None = None
     dtype: str = "float32"
     kernels: str = "auto"
 
@@ -121,6 +126,14 @@ class Layer:
 
     def infer(self, *bottoms: Shape) -> Inferred:
         """Shapes of the tops, parameters and work arrays for bottoms of these shapes. Integers only."""
+        raise NotImplementedError
+
+    def outline(self, *bottoms: Shape) -> Inferred | None:
+        """As ``infer``, but before ``open``: what the options alone tell; None where only the files know."""
+        return None if self.reads_files else self.infer(*bottoms)
+
+    def reshape(self, bottoms) -> Sequence[Shape]:
+        """The shapes of the tops in the forward to come, of a ``dynamic`` layer; ``bottoms`` are its arrays."""
         raise NotImplementedError
 
     def forward(self, bottoms, tops) -> None:
