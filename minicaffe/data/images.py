@@ -1,0 +1,109 @@
+"""Image files: decoded and resized as OpenCV does it for Caffe."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError, did_you_mean
+
+__all__ = ["decode_image", "read_image", "resize"]
+
+_BITS = 11
+"""Weights of a bilinear sum are whole 2048ths, as in OpenCV."""
+
+
+def read_image(path: str | os.PathLike, color: bool | None, height: int = 0, width: int = 0) -> np.ndarray:
+    """The image of a file as (C, H, W) uint8, blue first; resized where ``height`` and ``width`` are both above 0.
+
+    ``color``: see ``decode_image``. Raises DataError that names the file.
+    """
+    path = Path(path)
+    try:
+        image = decode_image(path.read_bytes(), color)
+    except FileNotFoundError:
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{path}: no such file{did_you_mean(path.name, siblings)}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return resize(image, height, width) if height > 0 and width > 0 else image
+
+
+def decode_image(data: bytes, color: bool | None) -> np.ndarray:
+    """The image in ``data`` (JPEG, PNG, ...) as (C, H, W) uint8, blue first, as OpenCV and so Caffe have it.
+
+    ``color`` True makes it three channels, False one, None leaves what the file holds. The orientation that a
+    camera notes beside the pixels is not applied. Needs pillow. Raises DataError with the bare sentence.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise DataError(
+            "an encoded image needs pillow, which is not installed: pip install minicaffe[images]"
+        ) from None
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            if color is False:
+                picture.draft("L", picture.size)  # the grey that a JPEG holds, where it is one
+            picture = picture.convert(_mode(picture.mode, color))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{len(data)} bytes of an encoded image that cannot be decoded ({_reason(error)})") from None
+    pixels = np.asarray(picture)
+    if pixels.ndim == 2:
+        return pixels[None]
+    order = (2, 1, 0, 3)[: pixels.shape[2]]
+    return np.ascontiguousarray(pixels[:, :, order].transpose(2, 0, 1))
+
+
+def _reason(error: Exception) -> str:
+    """What pillow says, without the address of the buffer it was given."""
+    return str(error).split(" <_io.")[0]
+
+
+def _mode(mode: str, color: bool | None) -> str:
+    """The pillow mode to convert to: grey, RGB or RGBA."""
+    if mode.startswith(("I", "F")):
+        raise ValueError(f"pixels of mode {mode}; expected 8 bits a channel")
+    if color is not None:
+        return "RGB" if color else "L"
+    if mode in ("1", "L"):
+        return "L"
+    return "RGBA" if mode in ("RGBA", "LA", "PA") else "RGB"
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """``image`` (C, H, W; uint8) as (C, ``height``, ``width``): OpenCV's INTER_LINEAR, bit by bit.
+
+    A pixel is weighed from the four about its place, of half-pixel centres, however much smaller the image
+    becomes; beyond the edge counts the edge. Weights are whole 2048ths, and the vertical sum drops bits as there.
+    """
+    if image.shape[1:] == (height, width):
+        return image.copy()
+    left, right, of_left, of_right = _places(image.shape[2], width, at_edge=True)
+    above, below, of_above, of_below = _places(image.shape[1], height, at_edge=False)
+    total = np.full((len(image), height, width), 2, np.int32)
+    for rows, of_rows in ((above, of_above), (below, of_below)):
+        picked = image[:, rows].astype(np.int32)
+        across = picked[:, :, left] * of_left + picked[:, :, right] * of_right
+        total += (across >> 4) * of_rows[:, None] >> 16
+    return np.clip(total >> 2, 0, 255).astype(np.uint8)
+
+
+def _places(size: int, wanted: int, at_edge: bool) -> tuple[np.ndarray, ...]:
+    """The two source indices of each of the ``wanted`` places, and their weights.
+
+    ``at_edge``: beyond the edge all the weight is the edge's; else it is shared between two indices that are the same.
+    """
+    scale = 1 / (wanted / size)
+    place = ((np.arange(wanted) + 0.5) * scale - 0.5).astype(np.float32)
+    first = np.floor(place).astype(np.int64)
+    part = place - first.astype(np.float32)
+    if at_edge:
+        part[(first < 0) | (first >= size - 1)] = 0
+    weights = [np.rint(share * np.float32(1 << _BITS)).astype(np.int32) for share in (np.float32(1) - part, part)]
+    return np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1), *weights
