@@ -84,9 +84,16 @@ class LayerRun:
         """Set the bottoms and run; returns the tops."""
         for bottom, value in zip(self.bottoms, values, strict=True):
             bottom[...] = value
+        if self.layer.dynamic:
+            self._follow()
         if not self.layer.shares:
             self.layer.forward(self.bottoms, self.tops)
         return self.tops
+
+    def _follow(self):
+        shapes, dtype = self.layer.reshape(self.bottoms), self.bottoms[0].dtype
+        self.tops = [np.full(shape, np.nan, dtype) for shape in shapes]
+        self.top_diffs = [np.zeros(shape, dtype) for shape in shapes]
 
     def backward(self, *diffs) -> list[np.ndarray]:
         """Set the top diffs (None: leave) and run; returns the bottom diffs. Parameter diffs start from one."""
@@ -245,6 +252,8 @@ def gradient_check(
         elif layer.param_diffs[i] is not None:
             blob[...] = random.standard_normal(blob.shape)
     state, kept = layer.state(), [blob.copy() for blob in layer.params]
+    if layer.dynamic:
+        run.forward(*point)
     weights = [random.standard_normal(top.shape) for top in run.tops]
     if layer.loss:
         weights = [np.full(top.shape, float(i == 0)) for i, top in enumerate(run.tops)]
