@@ -14,11 +14,14 @@ _HOMES = {
     "Solver": "solver",
     "get_solver": "solver",
     "Listener": "solver",
+    "Layer": "layers.python",
     "layer_types": "layers",
+    "install_as_caffe": "user_code",
     "MinicaffeError": "errors",
     "errors": "errors",
     "proto": "proto",
 }
+_UNDER = {"Layer": "PythonLayer"}  # what is called otherwise in its home
 
 TRAIN, TEST = 0, 1
 
@@ -29,7 +32,7 @@ def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module 'minicaffe' has no attribute {name!r}")
     home = importlib.import_module(f".{_HOMES[name]}", __name__)
-    value = home if name == _HOMES[name] else getattr(home, name)
+    value = home if name == _HOMES[name] else getattr(home, _UNDER.get(name, name))
     globals()[name] = value
     return value
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
 import numpy as np
 
 from .arena import aligned_zeros
-from .errors import DataError, LayerError, UsageError
-from .graph import Graph, Node
-from .layers.base import count
+from .errors import DataError, LayerError, UsageError, shape_text
+from .graph import Graph, Node, reshaped, rests
+from .layers.base import Shape, count
 from .plan import Gradients, differentiates, inspect_plan
 from .plan.fast import fast_plan
 from .runner import Runner
@@ -47,23 +47,33 @@ class Execution:
             node.layer.param_diffs = [param_diff[i] if wanted[i] else None for i in node.params]
         self._calls: dict[int, tuple] = {}
         for node in self.scratch_nodes():
-            arrays = {
-                name: aligned_zeros(count(work.shape), work.dtype or self.dtype).reshape(work.shape)
-                for name, work in node.scratch.items()
-            }
-            node.layer.scratch = SimpleNamespace(**arrays)
-            bottoms = self.gradients.bottoms[node.index]
-            self._calls[node.index] = (
-                [self.data[i] for i in node.bottoms],
-                [self.data[i] for i in node.tops],
-                [self.diff[i] for i in node.tops],
-                [self.diff[i] if want else None for i, want in zip(node.bottoms, bottoms)],
-            )
+            self._give_scratch(node)
+            self._keep_call(node)
+
+    def _give_scratch(self, node: Node) -> None:
+        arrays = {
+            name: aligned_zeros(count(work.shape), work.dtype or self.dtype).reshape(work.shape)
+            for name, work in node.scratch.items()
+        }
+        node.layer.scratch = SimpleNamespace(**arrays)
+
+    def _keep_call(self, node: Node) -> None:
+        bottoms = self.gradients.bottoms[node.index]
+        self._calls[node.index] = (
+            [self.data[i] for i in node.bottoms],
+            [self.data[i] for i in node.tops],
+            [self.diff[i] for i in node.tops],
+            [self.diff[i] if want else None for i, want in zip(node.bottoms, bottoms)],
+        )
 
     def forward(self, after: After | None) -> None:
         raise NotImplementedError
 
     def backward(self, after: After | None) -> None:
+        raise NotImplementedError
+
+    def reshape(self, changes: Mapping[int, Shape]) -> None:
+        """Give values (by id) other shapes, and shape anew whatever follows from them; LayerError if that cannot be."""
         raise NotImplementedError
 
     def parameters_changed(self) -> None:
@@ -88,7 +98,17 @@ class Execution:
         try:
             node.layer.forward(bottoms, tops)
         except (DataError, LayerError) as error:
-            raise type(error)(f'layer "{node.name}" ({node.type}): {error}') from None
+            raise _named(node, error) from None
+
+    def _adapt(self, node: Node) -> None:
+        """Ask a dynamic layer for the shapes to come, and follow it."""
+        try:
+            shapes = node.layer.reshape(self._calls[node.index][0])
+        except (DataError, LayerError) as error:
+            raise _named(node, error) from None
+        shapes = {top: tuple(int(n) for n in shape) for top, shape in zip(node.tops, shapes)}
+        if any(self.graph.values[top].shape != shape for top, shape in shapes.items()):
+            self.reshape(shapes)
 
     def first_non_finite(self) -> tuple[Node, str] | None:
         """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top.
@@ -102,8 +122,12 @@ class Execution:
         return None
 
 
+def _named(node: Node, error: DataError | LayerError) -> DataError | LayerError:
+    return type(error)(f'layer "{node.name}" ({node.type}): {error}')
+
+
 class InspectExecution(Execution):
-    """Every layer in turn, every blob and diff readable."""
+    """Every layer in turn, every blob and diff readable. Shapes may change from one forward to the next."""
 
     def __init__(self, graph: Graph, dtype: np.dtype):
         self.plan = inspect_plan(graph)
@@ -124,6 +148,10 @@ class InspectExecution(Execution):
 
     def bind(self, param_data, param_diff):
         super().bind(param_data, param_diff)
+        self._resting: set[int] = set()
+        self._find_overwritten()
+
+    def _find_overwritten(self) -> None:
         storage = self.plan.storage
         self._overwritten_inputs = [
             (self.data[first], self.data[last])
@@ -141,7 +169,12 @@ class InspectExecution(Execution):
             first[...] = last
         for index in self.plan.forward:
             node = self.graph.nodes[index]
-            self._layer_forward(node)
+            if node.layer.dynamic:
+                self._adapt(node)
+            if index in self._resting:
+                _fill_with_zeros(self._calls[index][1])
+            else:
+                self._layer_forward(self.graph.nodes[index])
             if after is not None:
                 after(node)
 
@@ -150,9 +183,39 @@ class InspectExecution(Execution):
             diff.fill(weight)
         for index in self.plan.backward:
             node = self.graph.nodes[index]
-            node.layer.backward(*self._calls[index])
+            if index not in self._resting:
+                node.layer.backward(*self._calls[index])
             if after is not None:
                 after(node)
+
+    def reshape(self, changes):
+        before = self.graph
+        self.graph, nodes = reshaped(before, changes)
+        storage = self.plan.storage
+        for arrays, places in ((self.data, storage.data), (self.diff, storage.diff)):
+            renewed: dict[int, np.ndarray] = {}
+            for value in self.graph.values:
+                if value.shape == before.values[value.id].shape:
+                    continue
+                place = places[value.id]
+                if value.count == before.values[value.id].count:
+                    renewed[place] = arrays[value.id]
+                elif place not in renewed:
+                    renewed[place] = aligned_zeros(value.count, self.dtype)
+                arrays[value.id] = renewed[place].reshape(value.shape)
+        for value, weight in self.graph.loss_values():
+            self.diff[value.id].fill(weight)
+        for node in nodes:
+            bottoms = [self.graph.values[i].shape for i in node.bottoms]
+            (self._resting.add if rests(bottoms) else self._resting.discard)(node.index)
+            self._give_scratch(node)
+            self._keep_call(node)
+        self._find_overwritten()
+
+
+def _fill_with_zeros(arrays) -> None:
+    for array in arrays:
+        array.fill(0)
 
 
 class _Window:
@@ -209,7 +272,18 @@ class FastExecution(Execution):
         if backward:
             node.layer.backward(*self._calls[index])
         else:
+            if node.layer.dynamic:
+                self._adapt(node)
             self._layer_forward(node)
+
+    def reshape(self, changes):
+        for i, shape in changes.items():
+            value = self.graph.values[i]
+            if value.shape != shape:
+                raise LayerError(
+                    f'blob "{value.name}" becomes {shape_text(shape)} after {shape_text(value.shape)}, '
+                    f'which the fast plan cannot do; expected plan="inspect"'
+                )
 
     def forward(self, after):
         if after is not None:

@@ -22,12 +22,14 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 def fill(shape: Sequence[int], filler, random: np.random.Generator, dtype="float32") -> np.ndarray:
-    """A new array of ``shape``, filled as the FillerParameter ``filler`` says.
+    """A new array of ``shape``, filled as the FillerParameter ``filler`` says, or with the numbers of an array.
 
     Raises LayerError as ``check_filler`` does, or for a shape that the type cannot fill.
     """
-    check_filler(filler)
     shape = tuple(int(n) for n in shape)
+    if isinstance(filler, np.ndarray):
+        return np.array(filler, dtype).reshape(shape)
+    check_filler(filler)
     return np.ascontiguousarray(_TYPES[filler.type](shape, filler, random), dtype).reshape(shape)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from . import TEST, TRAIN
 from .arena import Arena
 from .errors import GraphError, LayerError, UsageError, WeightsError
-from .execution import FastExecution, InspectExecution
+from .execution import Execution, FastExecution, InspectExecution
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
@@ -63,38 +63,38 @@ class Blob:
         return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._data.dtype}>"
 
 
-class PartBlob(Blob):
-    """A blob of which the fast plan does not keep everything: what it lacks cannot be read."""
+class ValueBlob(Blob):
+    """A blob of a net, as its plan holds it: under the fast plan not all can be read, and shapes may change."""
 
-    __slots__ = ("_name", "_shape")
+    __slots__ = ("_id", "_run")
 
-    def __init__(self, name: str, shape: tuple[int, ...], data: np.ndarray | None, diff: np.ndarray | None):
-        super().__init__(data, diff)
-        self._name, self._shape = name, shape
+    def __init__(self, run: Execution, value: int):
+        self._run, self._id = run, value
 
     @property
     def data(self) -> np.ndarray:
-        return self._kept(self._data, "data")
+        return self._kept(self._run.data[self._id], "data")
 
     @property
     def diff(self) -> np.ndarray:
-        return self._kept(self._diff, "diff")
+        return self._kept(self._run.diff[self._id], "diff")
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._shape
+        return self._run.graph.values[self._id].shape
 
     @property
     def count(self) -> int:
-        return count(self._shape)
+        return count(self.shape)
 
     def _kept(self, array: np.ndarray | None, what: str) -> np.ndarray:
         if array is None:
-            raise UsageError(f'the fast plan keeps no {what} of blob "{self._name}"; expected plan="inspect"')
+            name = self._run.graph.values[self._id].name
+            raise UsageError(f'the fast plan keeps no {what} of blob "{name}"; expected plan="inspect"')
         return array
 
     def __repr__(self) -> str:
-        return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'}>"
+        return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._run.dtype}>"
 
 
 class ParamBlob(Blob):
@@ -119,7 +119,9 @@ class Net:
     for gradient checks. ``kernels``: "auto", or "direct" to convolve by plain sums alone, slower but with the smallest
     rounding errors. ``plan``: "inspect" keeps every blob and diff readable; "fast" computes the same numbers, within
     rounding, in less time and memory, and keeps the net's inputs, outputs and losses, and what layers without fast
-    kernels see. ``share_with``: another Net whose parameters this one uses, layer by layer of equal name.
+    kernels see; a net with layers whose shapes change as it runs (Filter) has the inspect plan always. ``share_with``:
+    another Net whose parameters this one uses, layer by layer of equal name. ``python_layers``: the folder from which
+    ``Python`` layers may load and run their modules; without it they are refused.
 
     Raises ProtoError, GraphError (all problems of the file at once), DataError or WeightsError.
     """
@@ -137,6 +139,7 @@ class Net:
         kernels: str = "auto",
         plan: str = "inspect",
         share_with: Net | None = None,
+        python_layers: str | os.PathLike | None = None,
     ):
         if plan not in PLANS:
             raise UsageError(f"plan is {plan!r}; expected one of {', '.join(PLANS)}")
@@ -147,14 +150,20 @@ class Net:
         if seed is not None and seed < 0:
             raise UsageError(f"seed is {seed}; expected at least 0")
         source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
-        self.notes: tuple[str, ...] = source.notes
         self.seed = int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
         self.dtype = np.dtype(dtype)
-        self.graph: Graph = build_graph(source, _PHASES[phase], level, tuple(stages), self.dtype.name, kernels)
+        how = {"dtype": self.dtype.name, "kernels": kernels, "python_path": python_layers and os.fspath(python_layers)}
+        graph = build_graph(source, _PHASES[phase], level, tuple(stages), **how)
+        self.notes: tuple[str, ...] = source.notes + graph.notes
         try:
-            self._refuse_too_large(source.path, 0)
-            fast = plan == "fast" and self.dtype == np.float32
-            self._run = (FastExecution if fast else InspectExecution)(self.graph, self.dtype)
+            self._refuse_too_large(graph, source.path, 0)
+            moving = next((node for node in graph.nodes if node.layer.dynamic and not node.layer.steady), None)
+            if moving and plan == "fast":
+                self.notes += (
+                    f'layer "{moving.name}" ({moving.type}) changes shapes as it runs: the inspect plan is used',
+                )
+            fast = plan == "fast" and self.dtype == np.float32 and not moving
+            self._run = (FastExecution if fast else InspectExecution)(graph, self.dtype)
             self._allocate(source, share_with)
             self._fill()
             self._bind()
@@ -162,7 +171,7 @@ class Net:
                 if path.strip():
                     self.copy_from(find(path.strip(), source.folder))
         except BaseException:
-            self.close()
+            close_layers(node.layer for node in graph.nodes)
             raise
 
     # -- building --------------------------------------------------------------------------------------------
@@ -175,7 +184,7 @@ class Net:
             for work in node.scratch.values()
         ]
         needed = run.numbers() * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
-        self._refuse_too_large(source.path, needed)
+        self._refuse_too_large(graph, source.path, needed)
         run.allocate()
         self.arena = Arena(graph.params, self.dtype)
         self._param_data, self._param_diff = list(self.arena.data), list(self.arena.diff)
@@ -190,13 +199,13 @@ class Net:
                     ParamBlob(self._param_data[i], self._param_diff[i], run.watched) for i in node.params
                 ]
 
-    def _refuse_too_large(self, path: str, values: int) -> None:
+    def _refuse_too_large(self, graph: Graph, path: str, values: int) -> None:
         """Raise GraphError where the parameters and ``values`` bytes beside them do not fit this machine."""
         try:
             memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         except (AttributeError, ValueError, OSError):
             return
-        graph, itemsize = self.graph, self.dtype.itemsize
+        itemsize = self.dtype.itemsize
         needed = values + 2 * itemsize * sum(count(fact.shape) for fact in graph.params)
         if needed <= memory:
             return
@@ -256,7 +265,7 @@ class Net:
         if self._shared:
             self._run.share()
         self.reseed(self.seed)
-        self._losses = [(self._run.data[value.id], weight) for value, weight in self.graph.loss_values()]
+        self._losses = [(value.id, weight) for value, weight in self.graph.loss_values()]
 
     # -- running ---------------------------------------------------------------------------------------------
 
@@ -273,7 +282,8 @@ class Net:
     @property
     def loss(self) -> float:
         """The weighted sum of all losses of the last forward pass."""
-        return float(sum(weight * float(np.sum(data, dtype=np.float64)) for data, weight in self._losses))
+        data = self._run.data
+        return float(sum(weight * float(np.sum(data[i], dtype=np.float64)) for i, weight in self._losses))
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to zero."""
@@ -306,6 +316,11 @@ class Net:
         write_weights(os.fspath(file), self.graph.name, layers)
 
     # -- what is inside --------------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Graph:
+        """The facts of the net; another graph after a layer has changed the shape of its tops."""
+        return self._run.graph
 
     @property
     def name(self) -> str:
@@ -347,10 +362,7 @@ class Net:
 
     def value(self, index: int) -> Blob:
         """Value ``index`` of the graph: one version of a blob, of which ``blobs`` has the last."""
-        data, diff, value = self._run.data[index], self._run.diff[index], self.graph.values[index]
-        return (
-            Blob(data, diff) if data is not None and diff is not None else PartBlob(value.name, value.shape, data, diff)
-        )
+        return ValueBlob(self._run, index)
 
     def state(self) -> dict[str, dict[str, int]]:
         """Positions and counters of the layers that have any, by layer name."""

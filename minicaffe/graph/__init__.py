@@ -2,5 +2,6 @@
 
 from .build import build_graph, close_layers
 from .facts import Graph, Node, ParamFact, Value
+from .reshape import reshaped, rests
 
-__all__ = ["Graph", "Node", "ParamFact", "Value", "build_graph", "close_layers"]
+__all__ = ["Graph", "Node", "ParamFact", "Value", "build_graph", "close_layers", "reshaped", "rests"]

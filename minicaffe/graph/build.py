@@ -17,14 +17,14 @@ from .shapes import infer_shapes, open_files
 from .sharing import collect_params
 from .wiring import Draft, insert_splits, make_layers, wire
 
+_CUDNN = 2  # in every Engine enum of the schema
 
-def build_graph(
-    net: NetFile, phase: str, level: int = 0, stages=(), dtype: str = "float32", kernels: str = "auto"
-) -> Graph:
+
+def build_graph(net: NetFile, phase: str, level: int = 0, stages=(), **how: str | None) -> Graph:
     """The graph of ``net`` in ``phase`` ("TRAIN" or "TEST"); raises GraphError with all problems at once.
 
-    ``stages`` come on top of those in the net's own ``state``. ``dtype`` and ``kernels`` are what every layer is
-    told (see ``layers.base``).
+    ``stages`` come on top of those in the net's own ``state``. ``how`` is what every layer is told: ``dtype``,
+    ``kernels``, ``python_path`` (see ``layers.base``).
     """
     finder = partial(find, folder=net.folder)
     path = _short(net.path)
@@ -36,8 +36,7 @@ def build_graph(
         phase,
         finder,
         problems,
-        dtype,
-        kernels,
+        how,
     )
     wire(drafts, problems)
     _raise(problems)
@@ -108,4 +107,14 @@ def _assemble(net: NetFile, phase: str, drafts: list[Draft], shapes, inferred, p
         inputs=tuple(top for node in nodes if node.type == "Input" for top in node.tops),
         outputs=tuple(value.id for value in sorted(unread, key=lambda value: value.name)),
         force_backward=net.param.force_backward,
+        notes=_engine_notes(nodes),
     )
+
+
+def _engine_notes(nodes: list[Node]) -> tuple[str, ...]:
+    """Layers that ask for cuDNN get what there is, and a line that says so."""
+    asking = [node for node in nodes if getattr(node.layer.options, "engine", 0) == _CUDNN]
+    if not asking:
+        return ()
+    others = f" and {len(asking) - 1} more" if len(asking) > 1 else ""
+    return (f'layer "{asking[0].name}"{others}: engine is CUDNN; this program runs on the CPU',)

@@ -75,6 +75,7 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     force_backward: bool = False
+    notes: tuple[str, ...] = ()  # for the user
 
     def consumers(self, value: int) -> list[int]:
         """Indices of the nodes that read a value, in order."""

@@ -6,6 +6,7 @@ Works on names alone: no shapes, no files. Every problem is reported, not only t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import LayerError, did_you_mean, plural
@@ -28,8 +29,8 @@ class Draft:
         return f'{self.place}: layer "{self.layer.name}" ({self.layer.type})'
 
 
-def make_layers(params, places, phase, find, problems: list[str], dtype: str, kernels: str) -> list[Draft]:
-    """A Draft for each LayerParameter; unknown types, bad options and wrong arity go to ``problems``."""
+def make_layers(params, places, phase, find, problems: list[str], how: Mapping[str, str | None]) -> list[Draft]:
+    """A Draft for each LayerParameter, its layer told ``how``; what is wrong within a layer goes to ``problems``."""
     drafts = []
     for param, place in zip(params, places):
         try:
@@ -50,7 +51,7 @@ def make_layers(params, places, phase, find, problems: list[str], dtype: str, ke
         ]
         try:
             draft = Draft(cls(param, phase, find), place)
-            draft.layer.dtype, draft.layer.kernels = dtype, kernels
+            vars(draft.layer).update(how)
         except LayerError as error:
             wrong.append(str(error))
             draft = Draft(_bare(cls, param, phase, find), place)

@@ -74,7 +74,8 @@ class Layer:
     ``loss``            whether top 0 is a loss, of weight 1 unless ``loss_weight`` says otherwise.
     ``reads_files``     whether ``open`` must run before ``infer``.
     ``dynamic``         whether the shapes of the tops may change from one forward to the next: ``reshape`` is asked
-                        before each, and where it answers with other shapes, the net below is shaped anew.
+                        before each, and where it answers with other shapes, the net below is shaped anew. Such a net
+                        has the inspect plan, unless the layer is ``steady``: the fast plan then refuses a change.
 
     Set by the framework between construction and ``infer``: ``dtype`` (of all blobs: "float32" or "float64"),
     ``kernels`` ("auto", or "direct" where no algorithm may trade precision for speed) and ``python_path`` (the folder
@@ -96,6 +97,7 @@ class Layer:
     loss: bool = False
     reads_files: bool = False
     dynamic: bool = False
+    steady: bool = False
     python_path: str | None = None
     dtype: str = "float32"
     kernels: str = "auto"

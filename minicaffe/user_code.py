@@ -1,0 +1,91 @@
+"""Loading code of the user's own, only ever from where the user has said."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from types import ModuleType
+
+from .errors import UsageError, did_you_mean
+
+__all__ = ["install_as_caffe", "load_file", "load_module"]
+
+_loaded: dict[str, ModuleType] = {}  # by real path
+
+
+def load_file(path: str | os.PathLike) -> ModuleType:
+    """Run a file of the user's, such as one that registers layer types; the same file runs once."""
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise UsageError(f"{path}: no such file; expected a Python file")
+    real = os.path.realpath(path)
+    if real not in _loaded:
+        name = os.path.splitext(os.path.basename(real))[0]
+        _loaded[real] = _execute(f"minicaffe_user_{len(_loaded)}_{name}", real, os.path.dirname(real))
+    return _loaded[real]
+
+
+def load_module(name: str, folder: str | os.PathLike) -> ModuleType:
+    """Module ``name`` (dots are folders) below ``folder``, and only from there. ``import caffe`` in it finds minicaffe.
+
+    UsageError where there is no such file; whatever the module raises passes through.
+    """
+    folder = os.fspath(folder)
+    if not os.path.isdir(folder):
+        raise UsageError(f"{folder}: no such folder; expected the one that holds {name.split('.')[0]}.py")
+    stem = os.path.join(folder, *name.split("."))
+    found = next((path for path in (f"{stem}.py", os.path.join(stem, "__init__.py")) if os.path.isfile(path)), None)
+    if found is None:
+        known = [entry.removesuffix(".py") for entry in os.listdir(folder)]
+        raise UsageError(f'folder {folder} has no module "{name}"{did_you_mean(name, known)}')
+    real = os.path.realpath(found)
+    if real not in _loaded:
+        install_as_caffe()
+        _loaded[real] = _execute(name, real, folder)
+    return _loaded[real]
+
+
+def _execute(name: str, path: str, folder: str) -> ModuleType:
+    """Run the file as module ``name``, hiding no other; its own imports may come from ``folder`` too."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    sys.path.insert(0, os.path.abspath(folder))
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        sys.path.remove(os.path.abspath(folder))
+        if before is not None:
+            sys.modules[name] = before
+    return module
+
+
+class _Alias(MetaPathFinder, Loader):
+    """``caffe`` and everything below it is ``minicaffe`` and what is below that: one module under two names."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "caffe" and not name.startswith("caffe."):
+            return None
+        real = "minicaffe" + name[len("caffe") :]
+        if name != "caffe" and importlib.util.find_spec(real) is None:
+            return None
+        return importlib.util.spec_from_loader(name, self)
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        sys.modules[module.__name__] = importlib.import_module("minicaffe" + module.__name__[len("caffe") :])
+
+
+def install_as_caffe() -> None:
+    """From now on ``import caffe`` gives minicaffe, unless another ``caffe`` has been imported already."""
+    if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Alias())
