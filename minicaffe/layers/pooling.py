@@ -1,8 +1,10 @@
-"""Pooling: the maximum or the average of every window of each channel."""
+"""Pooling: the maximum, the average or a random element of every window of each channel."""
 
 from ..errors import LayerError, shape_text
 from ..kernels import pooling as kernels
 from ..kernels._jit import ELEMENTS, run
+from ..kernels.random import stream_key
+from ..kernels.stochastic_pooling import expected_backward, expected_forward, sample_forward
 from .base import Inferred, Layer, Scratch, count, register
 from .shapes import checked_shape
 from .spatial import check_window, per_axis, window_values
@@ -10,29 +12,36 @@ from .spatial import check_window, per_axis, window_values
 
 @register("Pooling", options="pooling_param", tops=(1, 2))
 class Pooling(Layer):
-    """y[n, c, i, j] = max or average of x[n, c] over window (i, j).
+    """y[n, c, i, j] = max, average or a random element of x[n, c] over window (i, j).
 
     x (N, C, H, W). Windows per axis: (size + 2 pad - kernel) / stride + 1, rounded up, or down with
     ``round_mode: FLOOR``; with padding, a last window that would begin beyond image + pad is dropped. MAX takes
     the first of equals and never the padding; a second top holds each maximum's index in its plane. AVE divides
-    by the window's size with padding, without what lies beyond it. ``global_pooling`` makes the whole plane one
-    window. Source: Caffe's Pooling. Raises LayerError for STOCHASTIC and for windows that do not fit.
+    by the window's size with padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers
+    not negative, no padding) draws in TRAIN an element with probability x / sum of x, which gets the gradient, and
+    gives in TEST the mean of such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
+    Source: Caffe's Pooling. Raises LayerError for options that contradict each other and windows that do not fit.
 
-    Departure: where rounding up makes a window that lies wholly outside (stride above kernel, no padding), Caffe
-    gives -FLT_MAX or NaN and its gradient writes out of bounds; here it is a LayerError.
+    Departures: STOCHASTIC follows Caffe's GPU code (its CPU code has none); draws follow from the layer's seed and the
+    number of forwards, and the gradient in TEST is that of the mean, where Caffe takes the last draws of TRAIN.
+    Where rounding up makes a window that lies wholly outside (stride above kernel, no padding), Caffe gives -FLT_MAX
+    or NaN and its gradient writes out of bounds; here it is a LayerError.
     """
 
     def setup(self):
         o = self.options
         method = type(o).PoolMethod.Name(o.pool)
-        if method == "STOCHASTIC":
-            raise LayerError("pool is STOCHASTIC, which is not supported; expected MAX or AVE")
-        self.largest = method == "MAX"
+        self.largest, self.stochastic = method == "MAX", method == "STOCHASTIC"
+        self.forwards = 0
+        if self.stochastic and self.phase == "TEST":
+            self.backward_reads = ("bottoms", "tops")
         if len(self.param.top) == 2 and not self.largest:
-            raise LayerError("the second top holds the indices of maxima, but pool is AVE; expected 1 top")
+            raise LayerError(f"the second top holds the indices of maxima, but pool is {method}; expected 1 top")
         self.kernel = window_values(o, "kernel_size", 1, "kernel")
         self.stride = window_values(o, "stride", 1, "stride")
         self.pad = window_values(o, "pad", 0, "pad")
+        if self.stochastic and any(self.pad):
+            raise LayerError(f"pad is {shape_text(self.pad)}, but pool is STOCHASTIC; expected pad 0")
         if o.global_pooling:
             self._check_global()
         elif not self.kernel:
@@ -59,9 +68,9 @@ class Pooling(Layer):
         self.windows = kernels.Windows(count(x, 0, 2), *inputs, *outputs, *kernel, *stride, *pad)
         top = (*x[:2], *outputs)
         row = kernels.row_shape(self.windows)
-        scratch = {"row": Scratch(row)}
-        if self.largest:
-            scratch |= {"row_of": Scratch(row, "int32"), "mask": Scratch((count(top),), "int32")}
+        scratch = {"row": Scratch(row), "row_of": Scratch(row, "int32")}
+        if self.largest or self.stochastic:
+            scratch["mask"] = Scratch((count(top),), "int32")
         return Inferred([top] * len(self.param.top), (), scratch)
 
     def _windows(self, size, kernel, stride, pad, padded):
@@ -79,6 +88,9 @@ class Pooling(Layer):
 
     def forward(self, bottoms, tops):
         x, y, work = bottoms[0].reshape(-1), tops[0].reshape(-1), self.scratch
+        if self.stochastic:
+            self._stochastic_forward(x, y)
+            return
         if not self.largest:
             run(kernels.average_forward, kernels.CHUNKS, self.windows, x, work.row, y)
             return
@@ -87,11 +99,27 @@ class Pooling(Layer):
         if len(tops) == 2:
             run(kernels.as_numbers, mask.size, mask, tops[1].reshape(-1), grain=ELEMENTS)
 
+    def _stochastic_forward(self, x, y):
+        w = self.windows
+        if self.phase == "TEST":
+            run(expected_forward, w.planes, w, x, y)
+        else:
+            self.forwards += 1
+            run(sample_forward, w.planes, w, stream_key(self.seed, self.forwards), x, y, self.scratch.mask)
+
     def backward(self, bottoms, tops, top_diffs, bottom_diffs):
         if bottom_diffs[0] is None:
             return
-        dy, dx = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1)
-        if self.largest:
-            run(kernels.max_backward, self.windows.planes, self.windows, dy, self.scratch.mask, dx)
+        dy, dx, w = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1), self.windows
+        if self.stochastic and self.phase == "TEST":
+            run(expected_backward, w.planes, w, bottoms[0].reshape(-1), tops[0].reshape(-1), dy, dx)
+        elif self.largest or self.stochastic:
+            run(kernels.max_backward, w.planes, w, dy, self.scratch.mask, dx)
         else:
-            run(kernels.average_backward, kernels.CHUNKS, self.windows, dy, self.scratch.row, dx)
+            run(kernels.average_backward, kernels.CHUNKS, w, dy, self.scratch.row, dx)
+
+    def state(self):
+        return {"forwards": self.forwards} if self.stochastic else {}
+
+    def restore(self, state):
+        self.forwards = state["forwards"]

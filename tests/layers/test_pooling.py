@@ -5,6 +5,8 @@ import pytest
 from harness import gradient_check, make
 
 from minicaffe.errors import LayerError
+from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.net import Net
 
 
 def text(options):
@@ -60,11 +62,7 @@ def test_unwanted_gradient_is_skipped():
 
 
 ERRORS = [
-    (
-        "pool: STOCHASTIC kernel_size: 2",
-        (1, 1, 4, 4),
-        "pool is STOCHASTIC, which is not supported; expected MAX or AVE",
-    ),
+    ("pool: STOCHASTIC kernel_size: 2 pad: 1", (1, 1, 4, 4), "pad is 1, but pool is STOCHASTIC; expected pad 0"),
     (
         "stride: 2",
         (1, 1, 4, 4),
@@ -107,8 +105,114 @@ def test_errors(options, shape, message):
     assert str(error.value) == message
 
 
-def test_average_has_no_indices():
+@pytest.mark.parametrize("pool", ["AVE", "STOCHASTIC"])
+def test_only_maxima_have_indices(pool):
     with pytest.raises(
-        LayerError, match=r"^the second top holds the indices of maxima, but pool is AVE; expected 1 top$"
+        LayerError, match=rf"^the second top holds the indices of maxima, but pool is {pool}; expected 1 top$"
     ):
-        make(text("pool: AVE kernel_size: 2"), (1, 1, 4, 4), tops=2)
+        make(text(f"pool: {pool} kernel_size: 2"), (1, 1, 4, 4), tops=2)
+
+
+# -- STOCHASTIC ----------------------------------------------------------------------------------------------
+
+
+def stochastic(options, shape, phase="TRAIN", **others):
+    return make(text(f"pool: STOCHASTIC {options}"), shape, phase=phase, **others)
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+@pytest.mark.parametrize(
+    "options, shape",
+    [
+        ("kernel_size: 3 stride: 2", (2, 3, 8, 7)),
+        ("kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 3 round_mode: FLOOR", (1, 2, 5, 8)),
+        ("global_pooling: true", (2, 3, 4, 5)),
+    ],
+)
+def test_stochastic_gradient(options, shape, phase):
+    values = np.random.default_rng(1).random(shape) + 0.1
+    gradient_check(text(f"pool: STOCHASTIC {options}"), [shape], phase, values=[values])
+
+
+def test_draws_are_in_proportion_to_the_values():
+    values = np.array([3.0, 0.0, 1.0, 4.0])
+    run = stochastic("kernel_size: 2 stride: 2", (8, 64, 16, 16))
+    x = np.tile(values.reshape(2, 2), (8, 64, 8, 8))
+    (y,) = run.forward(x)
+    for value in values:
+        share = value / values.sum()
+        assert abs((y == value).mean() - share) < 5 * np.sqrt(0.25 / y.size) * (value > 0) + 1e-12
+    (mean,) = stochastic("kernel_size: 2 stride: 2", x.shape, "TEST").forward(x)
+    np.testing.assert_allclose(mean, (values**2).sum() / values.sum(), rtol=1e-6)
+    assert abs(y.mean() - mean[0, 0, 0, 0]) < 5 * 1.2 / np.sqrt(y.size)
+
+
+def test_the_gradient_goes_to_the_elements_drawn():
+    x = np.random.default_rng(0).permutation(72).reshape(1, 2, 6, 6) + 1.0
+    run = stochastic("kernel_size: 2 stride: 2", x.shape)
+    (y,) = run.forward(x)
+    (dx,) = run.backward(y + 100)
+    np.testing.assert_array_equal(dx, np.where(np.isin(x, y), x + 100, 0))
+
+
+def test_windows_of_zeros():
+    for phase in ("TRAIN", "TEST"):
+        run = stochastic("kernel_size: 2", (1, 1, 3, 3), phase)
+        np.testing.assert_array_equal(run.forward(np.zeros((1, 1, 3, 3)))[0], np.zeros((1, 1, 2, 2)))
+        assert np.isfinite(run.backward(np.ones((1, 1, 2, 2)))[0]).all()
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_not_a_number_is_seen(phase):
+    x = np.ones((1, 1, 4, 4))
+    x[0, 0, 1, 2] = np.nan
+    (y,) = stochastic("kernel_size: 2 stride: 2", x.shape, phase).forward(x)
+    np.testing.assert_array_equal(np.isnan(y[0, 0]), [[False, True], [False, False]])
+
+
+def test_draws_change_with_each_forward_and_the_seed_and_come_back_with_the_state():
+    x = np.random.default_rng(0).random((2, 16, 16, 16))
+    run, other = stochastic("kernel_size: 3", x.shape), stochastic("kernel_size: 3", x.shape, seed=2)
+    first, second = (run.forward(x)[0].copy() for _ in range(2))
+    assert (first != second).mean() > 0.5
+    assert (first != other.forward(x)[0]).mean() > 0.5
+    assert run.layer.state() == {"forwards": 2}
+    again = stochastic("kernel_size: 3", x.shape)
+    again.layer.restore({"forwards": 1})
+    np.testing.assert_array_equal(again.forward(x)[0], second)
+    assert make(text("kernel_size: 3"), x.shape).layer.state() == {}
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_stochastic_does_not_depend_on_threads(phase):
+    before, results, x = threads(), [], np.random.default_rng(0).random((2, 5, 9, 9))
+    try:
+        for number in (1, 2, 3):
+            set_threads(number)
+            run = stochastic("kernel_size: 3 stride: 2", x.shape, phase)
+            (y,) = run.forward(x)
+            results.append((y.tobytes(), run.backward(y)[0].tobytes()))
+    finally:
+        set_threads(before)
+    assert results[0] == results[1] == results[2]
+
+
+NET = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 4 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 8 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
+layer { name: "p" type: "Pooling" bottom: "c" top: "p" pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 } }
+"""
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_both_plans_draw_the_same(phase, tmp_path):
+    (tmp_path / "net.prototxt").write_text(NET)
+    values, tops = np.random.default_rng(0).standard_normal((4, 3, 8, 8)), []
+    for plan in ("inspect", "fast"):
+        net = Net(tmp_path / "net.prototxt", phase, seed=1, plan=plan)
+        net.blobs["x"].data[...] = values
+        net.forward()
+        tops.append(net.blobs["p"].data.copy())
+    np.testing.assert_allclose(*tops, rtol=1e-4, atol=1e-6)

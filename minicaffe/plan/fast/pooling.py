@@ -47,8 +47,10 @@ class Pooling:
 
 @lowers("Pooling")
 def lower(b: Builder, group: Group) -> Pooling | None:
-    """None where the places of maxima are a top, or do not fit bytes."""
+    """None where an element is drawn, and where the places of maxima are a top, or do not fit bytes."""
     (node,) = group.nodes
+    if node.layer.stochastic:
+        return None
     w = node.layer.windows
     if len(node.tops) != 1 or not (b.fits(node.bottoms[0]) and b.fits(node.tops[0])):
         return None
