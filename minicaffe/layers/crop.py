@@ -10,12 +10,10 @@ from .base import Inferred, Layer, axis_index, register
 class Crop(Layer):
     """y = x[..., offset : offset + size, ...] on ``axis`` and all after it; the axes before it stay whole.
 
-    The sizes are those of bottom 1, whose numbers are not read and which gets no gradient. ``offset`` is none (0),
-    one for all of these axes, or one for each. dx = dy where x was taken, else 0. Source: Caffe's Crop.
-    Raises LayerError where the part reaches beyond bottom 0.
+    The sizes are those of bottom 1, whose numbers are not read. ``offset`` is none (0), one for all of these axes, or
+    one for each. dx = dy where x was taken, else 0; bottom 1's gradient, where one is asked for, is 0. Source: Caffe's
+    Crop. Raises LayerError where the part reaches beyond bottom 0.
     """
-
-    no_gradient = (1,)
 
     def infer(self, x, like):
         start = axis_index(self.options.axis, len(x))
@@ -46,3 +44,5 @@ class Crop(Layer):
         if bottom_diffs[0] is not None:
             bottom_diffs[0].fill(0)
             np.copyto(bottom_diffs[0][self.part], top_diffs[0])
+        if bottom_diffs[1] is not None:
+            bottom_diffs[1].fill(0)

@@ -5,6 +5,7 @@ import pytest
 from harness import gradient_check, make
 
 from minicaffe.errors import LayerError
+from minicaffe.net import Net
 
 
 def slice_text(options=""):
@@ -78,7 +79,9 @@ def test_crop_takes_sizes_only_from_the_second_bottom():
     run = make(crop_text("axis: 1 offset: [1, 0, 2]"), x.shape, (7, 2, 5, 3))
     (y,) = run.forward(x, np.full((7, 2, 5, 3), np.nan))
     np.testing.assert_array_equal(y, x[:, 1:3, :, 2:5])
-    assert run.bottom_diffs[1] is None
+    dx, none = run.backward(y + 1)
+    assert dx.sum() == pytest.approx((y + 1).sum(), rel=1e-5)
+    assert not none.any()
 
 
 CROP_ERRORS = [
@@ -106,3 +109,25 @@ def test_crop_errors(options, like, message):
     with pytest.raises(LayerError) as error:
         make(crop_text(options), (2, 3, 5, 6), like)
     assert str(error.value) == message
+
+
+NET = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }
+layer { name: "a" type: "Convolution" bottom: "x" top: "a"
+  convolution_param { num_output: 4 kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "b" type: "Convolution" bottom: "x" top: "b"
+  convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "c" type: "Crop" bottom: "a" bottom: "b" top: "c" crop_param { offset: 1 } }
+layer { name: "sum" type: "Eltwise" bottom: "c" bottom: "b" top: "sum" }
+layer { name: "loss" type: "EuclideanLoss" bottom: "sum" bottom: "c" top: "loss" }
+"""
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+def test_a_learned_blob_may_give_the_sizes(plan, tmp_path):
+    (tmp_path / "net.prototxt").write_text(NET)
+    net = Net(tmp_path / "net.prototxt", "TRAIN", seed=1, plan=plan)
+    net.blobs["x"].data[...] = 1
+    net.forward()
+    net.backward()
+    assert net.params["b"][0].diff.any()
