@@ -76,7 +76,7 @@ def build(folder, text, allowed=True, **how):
 
 def python(cls, bottoms, more=""):
     bottoms = " ".join(f'bottom: "{name}"' for name in bottoms)
-    options = f"python_param {{ module: \"own_layers\" {cls} }}"
+    options = f'python_param {{ module: "own_layers" {cls} }}'
     return f'layer {{ name: "own" type: "Python" {bottoms} top: "y" {more} {options} }}'
 
 
