@@ -10,6 +10,7 @@ from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number, score_lines
+from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -22,8 +23,7 @@ def run(options: dict[str, Any]) -> int:
     from ..kernels import _jit
     from ..net import Net
 
-    if options["threads"]:
-        _jit.set_threads(options["threads"])
+    how = net_options(options)
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     model, batches = options["model"], options["iterations"]
@@ -31,14 +31,7 @@ def run(options: dict[str, Any]) -> int:
     with (
         contextlib.closing(screen),
         _jit.told_of_compiling(Compiling(screen)),
-        Net(
-            model,
-            options["phase"],
-            level=options["level"],
-            stages=options["stage"],
-            kernels=options["kernels"],
-            plan=options["plan"],
-        ) as net,
+        Net(model, options["phase"], **how) as net,
     ):
         log.info("caffe.cpp:275", "Use CPU.")
         log.infos(net_lines(net))
@@ -100,13 +93,15 @@ COMMAND = Command(
         Flag("weights", "FILE[,FILE]", "the caffemodels to score", comma_list, ()),
         Flag("iterations", "N", "batches to run", whole(1), 50),
         Flag("phase", "PHASE", "TRAIN or TEST: which layers of the net to run", one_of("TRAIN", "TEST"), "TEST"),
-        Flag("level", "N", "the level that the net's include and exclude rules meet", whole(), 0),
-        Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ()),
-        Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1)),
-        Flag("kernels", "KIND", "auto, or direct: plain sums only", one_of("auto", "direct"), "auto"),
-        Flag("plan", "PLAN", "fast, or inspect: a layer at a time, every blob kept", one_of("fast", "inspect"), "fast"),
+        LEVEL,
+        STAGE,
+        THREADS,
+        KERNELS,
+        PLAN,
+        LAYERS,
+        PYTHON,
         Flag("json", "", "print one JSON object per batch and one for the whole on stdout"),
-        Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
+        GPU,
     ),
     examples=(
         "minicaffe test models/cifar10_bn/train_test.prototxt --weights snapshots/cifar10_bn_iter_500.caffemodel",

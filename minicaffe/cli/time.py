@@ -9,6 +9,7 @@ from typing import Any
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number
+from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
 from .netlog import net_lines
 from .progress import Screen
 from .results import Results
@@ -21,20 +22,12 @@ def run(options: dict[str, Any]) -> int:
     from ..net import Net
     from ..timing import fill_inputs, resident_bytes, time_net
 
-    if options["threads"]:
-        _jit.set_threads(options["threads"])
+    how = net_options(options)
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     with contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
         warn_of_compiling(log)
-        with Net(
-            options["model"],
-            options["phase"],
-            level=options["level"],
-            stages=options["stage"],
-            kernels=options["kernels"],
-            plan=options["plan"],
-        ) as net:
+        with Net(options["model"], options["phase"], **how) as net:
             log.info("caffe.cpp:343", "Use CPU.")
             log.infos(net_lines(net))
             load_weights(net, options["weights"], log)
@@ -124,13 +117,15 @@ COMMAND = Command(
         Flag("weights", "FILE[,FILE]", "caffemodels to run with; the net's own fillers if not given", comma_list, ()),
         Flag("iterations", "N", "iterations to time", whole(1), 50),
         Flag("phase", "PHASE", "TRAIN or TEST: which layers of the net to run", one_of("TRAIN", "TEST"), "TRAIN"),
-        Flag("level", "N", "the level that the net's include and exclude rules meet", whole(), 0),
-        Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ()),
-        Flag("threads", "N", "threads to compute with, instead of all", whole(1)),
-        Flag("kernels", "KIND", "auto, or direct: plain sums only", one_of("auto", "direct"), "auto"),
-        Flag("plan", "PLAN", "fast, or inspect: a layer at a time, every blob kept", one_of("fast", "inspect"), "fast"),
+        LEVEL,
+        STAGE,
+        THREADS,
+        KERNELS,
+        PLAN,
+        LAYERS,
+        PYTHON,
         Flag("json", "", "print one JSON object per layer, per step and for the whole on stdout, times in seconds"),
-        Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
+        GPU,
     ),
     examples=(
         "minicaffe time models/cifar10_bn/train_test.prototxt",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
+from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -25,8 +27,7 @@ def run(options: dict[str, Any]) -> int:
     from ..solver import get_solver
     from .report import TrainReport
 
-    if options["threads"]:
-        _jit.set_threads(options["threads"])
+    how = net_options(options)
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     report = TrainReport(log, screen, results)
@@ -40,10 +41,7 @@ def run(options: dict[str, Any]) -> int:
             },  # the flag's take their place
             seed=options["seed"],
             listener=report,
-            kernels=options["kernels"],
-            plan=options["plan"],
-            level=options["level"],
-            stages=options["stage"],
+            **how,
         )
         with contextlib.closing(solver):
             results.on_closed = solver.request_stop
@@ -128,21 +126,17 @@ COMMAND = Command(
         Flag("snapshot", "FILE", "the solverstate to resume from"),
         Flag("set", "KEY=VALUE", "a solver field to change, such as max_iter=500; may be repeated", pairs=True),
         Flag("seed", "N", "the random seed, instead of the solver's random_seed", whole(0)),
-        Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1)),
         Flag("sigint_effect", "EFFECT", "what Ctrl-C does: stop, snapshot or none", one_of(*EFFECTS), "stop"),
         Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
-        Flag("level", "N", "the level that the training net's include and exclude rules meet", whole()),
-        Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ()),
-        Flag(
-            "kernels",
-            "KIND",
-            "auto, or direct: plain sums only, for strict gradients",
-            one_of("auto", "direct"),
-            "auto",
-        ),
-        Flag("plan", "PLAN", "fast, or inspect: a layer at a time, every blob kept", one_of("fast", "inspect"), "fast"),
+        replace(LEVEL, default=None),
+        STAGE,
+        THREADS,
+        KERNELS,
+        PLAN,
+        LAYERS,
+        PYTHON,
         Flag("json", "", "print one JSON object per display and per test on stdout"),
-        Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU"),
+        GPU,
     ),
     examples=(
         "minicaffe train models/cifar10_bn/solver.prototxt",

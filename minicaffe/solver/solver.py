@@ -48,19 +48,21 @@ def get_solver(
     plan: str = "inspect",
     level: int | None = None,
     stages: Iterable[str] = (),
+    python_layers: str | os.PathLike | None = None,
 ) -> Solver:
     """The solver that a solver prototxt describes, its nets built and ready.
 
     ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
     ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" and
     ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages``
-    are added to the training net's state, as Caffe's flags are.
+    are added to the training net's state, as Caffe's flags are; ``python_layers`` is a folder (see Net).
     """
-    return Solver(read_definition(os.fspath(file), overrides, level, stages), seed, listener, kernels, plan)
+    definition = read_definition(os.fspath(file), overrides, level, stages)
+    return Solver(definition, seed, listener, kernels=kernels, plan=plan, python_layers=python_layers)
 
 
 class Solver:
-    """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done.
+    """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done. ``how`` goes to every Net.
 
     ``last_tests`` holds the last whole test pass of each test net, by its number.
     """
@@ -70,8 +72,9 @@ class Solver:
         definition: Definition,
         seed: int | None = None,
         listener: Listener | None = None,
-        kernels: str = "auto",
+        *,
         plan: str = "inspect",
+        **how,
     ):
         self.param = definition.param
         self.listener = listener or Listener()
@@ -81,7 +84,7 @@ class Solver:
         self.seed = _seed(self.param, seed)
         if self.param.snapshot:
             check_prefix(self.param.snapshot_prefix)
-        how = {"kernels": kernels, "plan": "inspect" if self.param.debug_info else plan}
+        how["plan"] = "inspect" if self.param.debug_info else plan
         self.net = _build(definition.train, self.seed, **how)
         self.test_nets: list[Net] = []
         try:

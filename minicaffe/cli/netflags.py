@@ -1,0 +1,35 @@
+"""The flags of every command that builds a net, and what they mean to ``Net`` and ``get_solver``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .flags import Flag, comma_list, one_of, whole
+
+LEVEL = Flag("level", "N", "the level that the net's include and exclude rules meet", whole(), 0)
+STAGE = Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ())
+THREADS = Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1))
+KERNELS = Flag(
+    "kernels", "KIND", "auto, or direct: plain sums only, for strict gradients", one_of("auto", "direct"), "auto"
+)
+PLAN = Flag("plan", "PLAN", "fast, or inspect: a layer at a time, every blob kept", one_of("fast", "inspect"), "fast")
+LAYERS = Flag("layers", "FILE[,FILE]", "Python files that register layer types of your own", comma_list, ())
+PYTHON = Flag(
+    "allow_python_layers", "FOLDER", "let Python layers run the modules of this folder; they are refused without it"
+)
+GPU = Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU")
+
+
+def net_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of ``Net`` and ``get_solver`` that the flags give; threads are set and ``--layers`` files run."""
+    from ..kernels import _jit
+    from ..user_code import load_file
+
+    if options["threads"]:
+        _jit.set_threads(options["threads"])
+    for path in options["layers"]:
+        load_file(path)
+    how = {"python_layers": options["allow_python_layers"]}
+    how.update((name, options[name]) for name in ("level", "kernels", "plan"))
+    how["stages"] = options["stage"]
+    return how
