@@ -22,6 +22,17 @@ def check_label_count(scores: Shape, label: Shape, axis: int) -> None:
         )
 
 
+def labelled_items(x: Shape, label: Shape) -> tuple[int, int]:
+    """(items, numbers per item) of bottom 0; raises LayerError unless there is one label for each of its items."""
+    if not x:
+        raise LayerError("bottom 0 is a scalar; expected at least one axis, the items")
+    if count(label) != x[0] or label[:1] != x[:1]:
+        raise LayerError(
+            f"the labels are {shape_text(label)}, but bottom 0 is {shape_text(x)}: expected {plural(x[0], 'label')}"
+        )
+    return x[0], count(x, 1)
+
+
 def read_labels(label: np.ndarray, classes: int, ignored: int | None, index: np.ndarray) -> None:
     """Fill ``index`` (int32, as many as there are labels) with class indices, negative where ``ignored``.
 

@@ -6,6 +6,7 @@ from ..kernels._jit import run
 from ..kernels.softmax import log_loss, softmax_loss_backward
 from .base import Inferred, Layer, Scratch, axis_index, register
 from .labels import check_label_count, read_labels
+from .normalization import ignored_label, normaliser, normalization_mode
 from .shapes import around_axis
 from .softmax import rows_grain, softmax
 
@@ -28,11 +29,8 @@ class SoftmaxWithLoss(Layer):
     no_gradient = (1,)
 
     def setup(self):
-        loss = self.param.loss_param
-        old = loss.HasField("normalize") and not loss.HasField("normalization")
-        mode = loss.VALID if loss.normalize else loss.BATCH_SIZE
-        self.normalization = loss.NormalizationMode.Name(mode if old else loss.normalization)
-        self.ignored = loss.ignore_label if loss.HasField("ignore_label") else None
+        self.normalization = normalization_mode(self.param.loss_param)
+        self.ignored = ignored_label(self.param.loss_param)
 
     def infer(self, x, label):
         axis = axis_index(self.options.axis, len(x))
@@ -77,7 +75,4 @@ class SoftmaxWithLoss(Layer):
 
     def _normaliser(self) -> float:
         outer, _, inner = self.view
-        counts = {"FULL": outer * inner, "BATCH_SIZE": outer, "NONE": 1}
-        if self.normalization in counts:
-            return float(counts[self.normalization])
-        return float(max(1, self.scratch.counted.sum()))
+        return normaliser(self.normalization, outer, inner, self.scratch.counted)

@@ -1,0 +1,30 @@
+"""What a loss over many places is divided by: ``loss_param``."""
+
+from __future__ import annotations
+
+
+def normalization_mode(loss_param, default: str | None = None) -> str:
+    """ "FULL", "VALID", "BATCH_SIZE" or "NONE": ``normalization``, or what the older ``normalize`` stands for.
+
+    ``default`` is taken where neither is given; None: the schema's own, VALID.
+    """
+    if loss_param.HasField("normalization"):
+        mode = loss_param.normalization
+    elif loss_param.HasField("normalize"):
+        mode = loss_param.VALID if loss_param.normalize else loss_param.BATCH_SIZE
+    elif default is not None:
+        return default
+    else:
+        mode = loss_param.normalization
+    return loss_param.NormalizationMode.Name(mode)
+
+
+def ignored_label(loss_param) -> int | None:
+    """``ignore_label``, or None."""
+    return loss_param.ignore_label if loss_param.HasField("ignore_label") else None
+
+
+def normaliser(mode: str, outer: int, inner: int, counted) -> float:
+    """FULL: all ``outer * inner`` places; VALID: the sum of ``counted``; BATCH_SIZE: ``outer``; NONE: 1. At least 1."""
+    places = {"FULL": outer * inner, "BATCH_SIZE": outer, "NONE": 1}
+    return float(max(1, places[mode] if mode in places else counted.sum()))
