@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ProtoError, plural, shape_text
 from . import caffe_pb2
+from .binary import stranger
 from .wire import fields, length_field
 
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobProto
@@ -43,8 +44,10 @@ def array_from_blob(blob) -> np.ndarray:
             break
     values = np.concatenate(parts) if parts else np.empty(0, np.float32)
     if values.size != math.prod(shape):
+        strange = stranger(raw, blob.DESCRIPTOR)
         raise ProtoError(
             f"a blob of {shape_text(shape)} holds {plural(values.size, 'value')}, expected {math.prod(shape)}"
+            + (f"; {strange} (written by a fork of Caffe?)" if strange else "")
         )
     return values.astype(values.dtype.newbyteorder("="), copy=False).reshape(shape)
 

@@ -9,8 +9,9 @@ import shutil
 
 from google.protobuf.message import DecodeError
 
-from ..errors import ProtoError, did_you_mean, plural
+from ..errors import ProtoError, did_you_mean
 from . import caffe_pb2
+from .binary import decode
 from .kinds import DESCRIBED, kind_of
 
 _KINDS = {
@@ -90,11 +91,7 @@ def read_message(path, message_class):
     found = kind_of(data)
     if found == "empty" or (kind and found != kind):
         raise ProtoError(f"{path}: {DESCRIBED[found]}, expected {wanted}{_learned_net(found, data)}")
-    try:
-        return message_class.FromString(data)
-    except DecodeError:
-        size = plural(len(data), "byte")
-        raise ProtoError(f"{path}: is cut short or damaged at {size}, expected {wanted}") from None
+    return decode(data, message_class, f"{path}", wanted)
 
 
 def _learned_net(found: str, data: bytes) -> str:

@@ -21,7 +21,7 @@ _ROOTS = {"a net": caffe_pb2.NetParameter.DESCRIPTOR, "a solver": caffe_pb2.Solv
 
 
 class Place(NamedTuple):
-    """Where a field of the outermost message stands."""
+    """Where a value of the outermost message stands: its field's name, or in a list the value itself."""
 
     field: str
     line: int
@@ -109,8 +109,6 @@ class _Parser:
             if token.text in ("}", ">"):
                 self.fail(token, f'"{token.text}" without an opening one before it')
             self.fail(token, f"expected the name of a field of {opened.label}, found {token}")
-        if len(self.stack) == 1:
-            self.places.append(Place(token.text, token.line, token.column))
         field = opened.descriptor.fields_by_name.get(token.text) or self.unknown(token)
         repeated = is_repeated(field)
         if not repeated and token.text in seen:
@@ -123,14 +121,17 @@ class _Parser:
             self.fail(self.now, f'expected ":" and {expected(field)} after "{field.name}", found {self.now}')
         if repeated and self.take_symbol("["):
             while not self.take_symbol("]"):
-                self.value(message, field, repeated)
+                self.value(message, field, repeated, self.now)
                 if not self.take_symbol(",") and self.now.text != "]":
                     self.fail(self.now, f'expected "," or "]" in the list of "{field.name}", found {self.now}')
         else:
-            self.value(message, field, repeated)
+            self.value(message, field, repeated, token)
         self.take_symbol(",;")
 
-    def value(self, message, field, repeated: bool) -> None:
+    def value(self, message, field, repeated: bool, named: Token) -> None:
+        """One value of a field whose name is ``named``: in a list, there are several."""
+        if len(self.stack) == 1:
+            self.places.append(Place(field.name, named.line, named.column))
         if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
             token = self.now
             brace = self.take_symbol("{<")

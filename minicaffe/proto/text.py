@@ -1,4 +1,4 @@
-"""Reading prototxt files: nets and solvers, upgraded to the present form.
+"""Reading nets, of prototxt or binary form, and solvers, upgraded to the present form.
 
 Every error is a ProtoError of one sentence that begins with ``file:line:column:``, or with ``file:`` where
 the whole file is meant.
@@ -14,9 +14,10 @@ from typing import Any
 
 from ..errors import ProtoError
 from . import caffe_pb2
+from .binary import decode_strictly
 from .files import read_bytes
 from .kinds import DESCRIBED, kind_of
-from .parser import Place, kind_text, parse
+from .parser import Place, parse
 from .upgrade import upgrade_net, upgrade_solver
 
 
@@ -46,9 +47,12 @@ class SolverFile:
 
 
 def read_net(path) -> NetFile:
-    """The net of a prototxt file."""
+    """The net of a file: a prototxt, or a binary net such as a caffemodel; its content tells which."""
     path = os.fspath(path)
-    return parse_net(_read_text(path, caffe_pb2.NetParameter), path)
+    data = read_bytes(path, "a net in a prototxt")
+    if kind_of(data) == "caffemodel":
+        return _net_file(decode_strictly(data, caffe_pb2.NetParameter, path), path, ())
+    return parse_net(text_of(data, path, "a net in a prototxt"), path)
 
 
 def parse_net(text: str, file_name: str = "<text>") -> NetFile:
@@ -65,18 +69,18 @@ def net_file(param, path: str = "<net>") -> NetFile:
 
 
 def _net_file(param, path: str, places: Sequence[Place]) -> NetFile:
-    of_layers = [place for place in places if place.field == "layer"] or [None] * len(param.layer)
-    first = {place.field: place for place in reversed(places)}
+    form = "layers" if param.layers else "layer"
+    of_layers = [place for place in places if place.field == form]
+    of_inputs = [place for place in places if place.field.startswith("input")]
 
     def at(what: int | str) -> str:
-        place = of_layers[what] if isinstance(what, int) else first.get(what)
-        return f"{path}:{place.line}:{place.column}" if place else path
+        known = of_layers[what : what + 1] if isinstance(what, int) else [p for p in places if p.field == what][:1]
+        return "".join(f"{path}:{place.line}:{place.column}" for place in known) or path
 
-    before = len(param.layer)
-    notes = upgrade_net(param, at)
-    added = [min((p for p in places if p.field.startswith("input")), default=None, key=lambda p: p.line)]
-    lines = [place.line if place else 0 for place in added[: len(param.layer) - before] + of_layers]
-    return NetFile(param, path, os.path.dirname(path), tuple(lines), notes)
+    notes, origins = upgrade_net(param, at)
+    found = [of_inputs[:1] if i is None else of_layers[i : i + 1] for i in origins]
+    lines = tuple(place[0].line if place else 0 for place in found)
+    return NetFile(param, path, os.path.dirname(path), lines, notes)
 
 
 def read_solver(path):
@@ -87,7 +91,8 @@ def read_solver(path):
 def read_solver_file(path) -> SolverFile:
     """The solver of a prototxt file, with the notes of its upgrade."""
     path = os.fspath(path)
-    param, _ = parse(_read_text(path, caffe_pb2.SolverParameter), caffe_pb2.SolverParameter, path)
+    wanted = "a solver in a prototxt"
+    param = parse_text(text_of(read_bytes(path, wanted), path, wanted), caffe_pb2.SolverParameter, path)
     notes = upgrade_solver(param, path)
     return SolverFile(param, path, os.path.dirname(path), notes)
 
@@ -97,9 +102,8 @@ def parse_text(text: str, message_class, file_name: str = "<text>"):
     return parse(text, message_class, file_name)[0]
 
 
-def _read_text(path: str, message_class) -> str:
-    wanted = f"{kind_text(message_class.DESCRIPTOR)} in a prototxt"
-    data = read_bytes(path, wanted)
+def text_of(data: bytes, path: str, wanted: str) -> str:
+    """The text that a prototxt file holds; ProtoError, which says what was ``wanted``, if it is something else."""
     kind = kind_of(data)
     if kind == "empty":
         raise ProtoError(f"{path}: is empty, expected {wanted}")

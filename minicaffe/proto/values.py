@@ -79,20 +79,27 @@ def _enum(enum, sign: str, token: Token) -> int | None:
     if token.kind == "word" and not sign:
         value = enum.values_by_name.get(token.text)
         return None if value is None else value.number
-    number = int(sign + token.text) if _INTEGER.fullmatch(token.text) and token.text.isdigit() else None
+    number = _number(sign, token)
     return number if number in enum.values_by_number else None
 
 
 def _integer(field, sign: str, token: Token) -> int | None:
-    if not _INTEGER.fullmatch(token.text):
+    number = _number(sign, token)
+    if number is None:
         return None
-    octal = token.text.startswith("0") and token.text.isdigit()
-    number = int(token.text, 8 if octal else 0)
-    number = -number if sign else number
     least, most = _RANGE[field.cpp_type]
     if not least <= number <= most:
         raise ValueError(f'"{field.name}" takes an integer from {least} to {most}; found {number}')
     return number
+
+
+def _number(sign: str, token: Token) -> int | None:
+    """Decimal, octal or hexadecimal; None if it is no integer."""
+    if not _INTEGER.fullmatch(token.text):
+        return None
+    octal = token.text.startswith("0") and token.text.isdigit()
+    number = int(token.text, 8 if octal else 0)
+    return -number if sign else number
 
 
 def _float(sign: str, token: Token) -> float | None:

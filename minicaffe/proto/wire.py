@@ -28,13 +28,13 @@ def fields(data) -> Iterator[Field]:
     """
     offset, end = 0, len(data)
     while offset < end:
-        key, offset = _varint(data, offset)
+        key, offset = varint(data, offset)
         number, wire = key >> 3, key & 7
         start = offset
         if wire == VARINT:
-            offset = _varint(data, offset)[1]
+            offset = varint(data, offset)[1]
         elif wire == LENGTH:
-            size, start = _varint(data, offset)
+            size, start = varint(data, offset)
             offset = start + size
         elif wire in (FIXED32, FIXED64):
             offset += 4 if wire == FIXED32 else 8
@@ -52,7 +52,8 @@ def length_field(number: int, payload: bytes) -> bytes:
     return _to_varint(number << 3 | LENGTH) + _to_varint(len(payload)) + payload
 
 
-def _varint(data, offset: int) -> tuple[int, int]:
+def varint(data, offset: int) -> tuple[int, int]:
+    """The number that begins at ``offset``, and where it ends; BrokenWire if it does not end."""
     value = 0
     for shift in range(0, 70, 7):
         if offset >= len(data):

@@ -83,11 +83,6 @@ def test_batch_norm_statistics_do_not_learn():
     )
 
 
-def test_v1_form():
-    found = refused(parse_net, 'name: "n"\nlayers { type: CONVOLUTION name: "a" }', "n")
-    assert found == 'n:2:1: uses Caffe\'s V1 `layers` form; expected `layer { type: "..." }`'
-
-
 def test_a_net_that_is_a_message_already():
     param = caffe_pb2.NetParameter(input=["x"])
     param.input_shape.add(dim=[1, 2])
@@ -95,7 +90,7 @@ def test_a_net_that_is_a_message_already():
     net = net_file(param, "s.prototxt")
     assert (len(net.param.layer), net.lines, len(param.layer)) == (2, (0, 0), 1)
     param.layers.add(name="old")
-    assert refused(net_file, param, "s.prototxt").startswith("s.prototxt: uses Caffe's V1")
+    assert refused(net_file, param, "s.prototxt").startswith("s.prototxt: both the old `layers` and `layer` are used")
 
 
 # -- solvers ---------------------------------------------------------------------------------------------------
@@ -153,10 +148,13 @@ def test_other_files(tmp_path, data, sentence):
     assert refused(read_net, path).startswith(f"{path}: {sentence}")
 
 
-def test_a_caffemodel_is_no_prototxt(tmp_path):
+def test_a_net_of_binary_form(tmp_path):
     path = tmp_path / "n.prototxt"
     write_weights(path, "n", [(INPUT, [])])
-    assert refused(read_net, path) == f"{path}: looks like a caffemodel, expected a net in a prototxt"
+    net = read_net(path)
+    assert (net.param.name, list(net.param.layer), net.lines, net.notes) == ("n", [INPUT], (0,), ())
+    found = refused(read_solver, path)
+    assert found == f"{path}: looks like a caffemodel, expected a solver in a prototxt"
 
 
 def test_a_solver_is_no_net(tmp_path):
