@@ -26,6 +26,7 @@ class Execution:
         self.graph, self.gradients, self.dtype = graph, gradients, dtype
         self.data: list[np.ndarray | None] = [None] * len(graph.values)
         self.diff: list[np.ndarray | None] = [None] * len(graph.values)
+        self._late: set[int] = set()  # values whose new shapes layers further down have not been told of
 
     def numbers(self) -> int:
         """How many numbers of the net's type its values will take, parameters and layers' scratch left out."""
@@ -72,8 +73,12 @@ class Execution:
     def backward(self, after: After | None) -> None:
         raise NotImplementedError
 
-    def reshape(self, changes: Mapping[int, Shape]) -> None:
-        """Give values (by id) other shapes, and shape anew whatever follows from them; LayerError if that cannot be."""
+    def reshape(self, changes: Mapping[int, Shape], start: int | None = None) -> None:
+        """Give values (by id) other shapes, and shape anew whatever follows from them; LayerError if that cannot be.
+
+        From within a forward, ``start`` is the layer they come from: what lies behind the next dynamic layer waits for
+        that one's shapes.
+        """
         raise NotImplementedError
 
     def parameters_changed(self) -> None:
@@ -107,8 +112,8 @@ class Execution:
         except (DataError, LayerError) as error:
             raise _named(node, error) from None
         shapes = {top: tuple(int(n) for n in shape) for top, shape in zip(node.tops, shapes)}
-        if any(self.graph.values[top].shape != shape for top, shape in shapes.items()):
-            self.reshape(shapes)
+        if self._late or any(self.graph.values[top].shape != shape for top, shape in shapes.items()):
+            self.reshape(shapes, node.index)
 
     def first_non_finite(self) -> tuple[Node, str] | None:
         """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top.
@@ -188,12 +193,14 @@ class InspectExecution(Execution):
             if after is not None:
                 after(node)
 
-    def reshape(self, changes):
-        before = self.graph
-        self.graph, nodes = reshaped(before, changes)
+    def reshape(self, changes, start=None):
+        before, late, stop = self.graph, self._late, None
+        if start is not None:
+            stop = next((node.index + 1 for node in before.nodes[start + 1 :] if node.layer.dynamic), None)
+        self.graph, nodes, self._late = reshaped(before, changes, late, start or 0, stop)
         storage = self.plan.storage
         for arrays, places in ((self.data, storage.data), (self.diff, storage.diff)):
-            renewed: dict[int, np.ndarray] = {}
+            renewed: dict[int, np.ndarray] = {places[i]: arrays[i] for i in late}
             for value in self.graph.values:
                 if value.shape == before.values[value.id].shape:
                     continue
@@ -276,7 +283,7 @@ class FastExecution(Execution):
                 self._adapt(node)
             self._layer_forward(node)
 
-    def reshape(self, changes):
+    def reshape(self, changes, start=None):
         for i, shape in changes.items():
             value = self.graph.values[i]
             if value.shape != shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from ..errors import LayerError, shape_text
@@ -10,26 +10,33 @@ from ..layers.base import Inferred, Shape, count
 from .facts import Graph, Node
 
 
-def reshaped(graph: Graph, changes: Mapping[int, Shape]) -> tuple[Graph, list[Node]]:
+def reshaped(
+    graph: Graph, changes: Mapping[int, Shape], late: Set[int] = frozenset(), start: int = 0, stop: int | None = None
+) -> tuple[Graph, list[Node], set[int]]:
     """The graph with the shapes of ``changes`` (by value id) and all that follows from them; the nodes concerned.
 
-    The layers below are asked again (``infer``), and keep what they answered. A layer all of whose bottoms are empty
-    has empty tops, and rests. LayerError where a layer cannot take its new shapes, or would need other parameters.
+    The layers below are asked again (``infer``), and keep what they answered; only those from ``start`` up to ``stop``.
+    The third answer is the changed values that layers from ``stop`` on read: they are ``late`` in the call that goes on
+    from there. A layer all of whose bottoms are empty has empty tops, and rests. LayerError where a layer cannot take
+    its new shapes, or would need other parameters.
     """
     shapes: dict[int, Shape] = {value.id: value.shape for value in graph.values}
     shapes.update(changes)
     nodes, concerned = list(graph.nodes), []
-    for node in graph.nodes:
+    changed = {i for i, shape in changes.items() if shape != graph.values[i].shape} | late
+    for node in graph.nodes[start:stop]:
         own = any(top in changes for top in node.tops)
-        if not own and all(shapes[i] == graph.values[i].shape for i in node.bottoms):
+        if not own and changed.isdisjoint(node.bottoms):
             continue
         if not own:
             inferred = _infer(graph, node, [shapes[i] for i in node.bottoms])
             shapes.update((top, tuple(shape)) for top, shape in zip(node.tops, inferred.tops))
             nodes[node.index] = replace(node, scratch=inferred.scratch)
+            changed.update(top for top in node.tops if shapes[top] != graph.values[top].shape)
         concerned.append(nodes[node.index])
     values = tuple(replace(value, shape=tuple(int(n) for n in shapes[value.id])) for value in graph.values)
-    return replace(graph, nodes=tuple(nodes), values=values), concerned
+    unheard = [] if stop is None else [i for node in graph.nodes[stop:] for i in node.bottoms if i in changed]
+    return replace(graph, nodes=tuple(nodes), values=values), concerned, set(unheard)
 
 
 def rests(bottoms: Sequence[Shape]) -> bool:

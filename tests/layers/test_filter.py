@@ -58,7 +58,9 @@ layer { name: "a" type: "InnerProduct" bottom: "x" top: "a"
   inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
 layer { name: "fa" type: "Filter" bottom: "a" bottom: "selector" top: "fa" }
 layer { name: "fl" type: "Filter" bottom: "label" bottom: "selector" top: "fl" }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fa" bottom: "fl" top: "loss" }
+layer { name: "twice" type: "Scale" bottom: "fa" top: "fa" scale_param { filler { value: 2 } } }
+layer { name: "flat" type: "Flatten" bottom: "fa" top: "flat" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "flat" bottom: "fl" top: "loss" }
 """
 
 
@@ -74,9 +76,9 @@ def test_a_loss_over_the_items_picked(plan, tmp_path):
         net.clear_param_diffs()
         net.backward()
         picked = np.flatnonzero(selector)
-        score = np.exp(x[picked] @ net.params["a"][0].data.T.astype(float))
+        score = np.exp(2 * x[picked] @ net.params["a"][0].data.T.astype(float))
         probability = score / score.sum(axis=1, keepdims=True)
-        slope = (probability - np.eye(5)[label[picked]]) / max(1, len(picked))
+        slope = 2 * (probability - np.eye(5)[label[picked]]) / max(1, len(picked))
         np.testing.assert_allclose(net.params["a"][0].diff, slope.T @ x[picked], rtol=1e-4, atol=1e-6)
         loss = -np.log(probability[np.arange(len(picked)), label[picked]]).mean() if len(picked) else 0
         np.testing.assert_allclose(net.blobs["loss"].data, loss, rtol=1e-5)
