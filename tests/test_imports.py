@@ -26,6 +26,7 @@ ROOMS = [
     "execution",
     "net",
     "solver",
+    "analysis",
     "timing",
     "warmup",
     "cli",

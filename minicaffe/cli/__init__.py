@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from ..errors import GraphError, MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
-from . import data, test, time, train, warmup
+from . import check, data, test, time, train, warmup
 from .flags import parse, split_command
 from .usage import command_help, overview
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (train.COMMAND, test.COMMAND, time.COMMAND, data.COMMAND, warmup.COMMAND)
+COMMANDS = (train.COMMAND, test.COMMAND, time.COMMAND, check.COMMAND, data.COMMAND, warmup.COMMAND)
 
 _HELP = {"-h", "-help", "--help"}
 _VERSION = {"-version", "--version"}

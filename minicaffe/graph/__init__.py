@@ -2,6 +2,19 @@
 
 from .build import build_graph, close_layers
 from .facts import Graph, Node, ParamFact, Value
+from .outline import Outline, OutlineLayer, outline_graph
 from .reshape import reshaped, rests
 
-__all__ = ["Graph", "Node", "ParamFact", "Value", "build_graph", "close_layers", "reshaped", "rests"]
+__all__ = [
+    "Graph",
+    "Node",
+    "Outline",
+    "OutlineLayer",
+    "ParamFact",
+    "Value",
+    "build_graph",
+    "close_layers",
+    "outline_graph",
+    "reshaped",
+    "rests",
+]

@@ -27,7 +27,7 @@ def build_graph(net: NetFile, phase: str, level: int = 0, stages=(), **how: str 
     ``kernels``, ``python_path`` (see ``layers.base``).
     """
     finder = partial(find, folder=net.folder)
-    path = _short(net.path)
+    path = short_path(net.path)
     keep = filter_net(net.param, phase, level, (*net.param.state.stage, *stages))
     problems: list[str] = []
     drafts = make_layers(
@@ -51,7 +51,7 @@ def build_graph(net: NetFile, phase: str, level: int = 0, stages=(), **how: str 
         if not drafts:
             problems.append(f"{path}: no layer is left in phase {phase}; expected at least one")
         _raise(problems)
-        return _assemble(net, phase, drafts, shapes, inferred, params)
+        return assemble(net, phase, drafts, shapes, inferred, params)
     except BaseException:
         close_layers(draft.layer for draft in drafts)
         raise
@@ -68,11 +68,13 @@ def _raise(problems: list[str]) -> None:
         raise GraphError(problems)
 
 
-def _short(path: str) -> str:
+def short_path(path: str) -> str:
+    """A path below the working directory as it is seen from there."""
     return os.path.relpath(path) if os.path.isabs(path) and path.startswith(os.getcwd() + os.sep) else path
 
 
-def _assemble(net: NetFile, phase: str, drafts: list[Draft], shapes, inferred, params) -> Graph:
+def assemble(net: NetFile, phase: str, drafts: list[Draft], shapes, inferred, params) -> Graph:
+    """The graph of drafts of which everything is known."""
     ids: dict[tuple[str, int], int] = {}
     values: list[Value] = []
     nodes: list[Node] = []

@@ -21,12 +21,12 @@ def infer_shapes(drafts: list[Draft], problems: list[str]) -> tuple[dict[tuple[s
             bottoms = [shapes[read] for read in draft.reads]
             try:
                 result = draft.layer.infer(*bottoms)
-                _check_dimensions(draft, result)
+                check_dimensions(draft, result)
             except DataError as error:
                 problems.append(f"{draft.title}: {error}")
                 result = None
             except LayerError as error:
-                problems.append(f"{draft.title}: {error}{_sources(draft, bottoms, writer)}")
+                problems.append(f"{draft.title}: {error}{sources(draft, bottoms, writer)}")
                 result = None
         if result is not None:
             shapes.update(zip(draft.writes, (tuple(int(n) for n in top) for top in result.tops)))
@@ -45,7 +45,8 @@ def open_files(drafts: list[Draft], problems: list[str]) -> None:
                 problems.append(f"{draft.title}: {error}")
 
 
-def _check_dimensions(draft: Draft, result: Inferred) -> None:
+def check_dimensions(draft: Draft, result: Inferred) -> None:
+    """Raise LayerError for a top with a dimension below 1."""
     for (name, _), shape in zip(draft.writes, result.tops):
         for axis, size in enumerate(shape):
             if size < 1:
@@ -54,7 +55,8 @@ def _check_dimensions(draft: Draft, result: Inferred) -> None:
                 )
 
 
-def _sources(draft: Draft, bottoms, writer) -> str:
+def sources(draft: Draft, bottoms, writer) -> str:
+    """Where the bottoms of a layer come from, to end an error with."""
     if not bottoms:
         return ""
     parts = [

@@ -23,6 +23,8 @@ class Draft:
     reads: list[tuple[str, int]] = field(default_factory=list)
     writes: list[tuple[str, int]] = field(default_factory=list)
     loss_weights: tuple[float, ...] = ()
+    sound: bool = True  # False: type or options are wrong, and the layer can only stand for its names
+    made: bool = False  # by this program: a Split that the file does not have
 
     @property
     def title(self) -> str:
@@ -39,7 +41,7 @@ def make_layers(params, places, phase, find, problems: list[str], how: Mapping[s
             known = param.name or f"number {len(drafts) + 1}"
             text = str(error) if param.type else f"has no type; expected one of {len(layer_types())} known types"
             problems.append(f'{place}: layer "{known}": {text}')
-            drafts.append(Draft(_bare(_Unknown, param, phase, find), place))
+            drafts.append(Draft(_bare(_Unknown, param, phase, find), place, sound=False))
             continue
         wrong = [
             text
@@ -54,9 +56,10 @@ def make_layers(params, places, phase, find, problems: list[str], how: Mapping[s
             vars(draft.layer).update(how)
         except LayerError as error:
             wrong.append(str(error))
-            draft = Draft(_bare(cls, param, phase, find), place)
+            draft = Draft(_bare(cls, param, phase, find), place, sound=False)
         wrong += _extra_fields(draft, param)
         problems += [f"{draft.title}: {text}" for text in wrong]
+        draft.sound = not wrong
         draft.loss_weights = _loss_weights(cls, param)
         drafts.append(draft)
     return drafts
@@ -179,4 +182,4 @@ def _split(draft, slot, write, times, find) -> Draft:
     if draft.layer.param.loss_weight:
         weights[0] = draft.loss_weights[slot]
     layer = layer_class("Split")(param, draft.layer.phase, find)
-    return Draft(layer, draft.place, [write], [(top, 0) for top in tops], tuple(weights))
+    return Draft(layer, draft.place, [write], [(top, 0) for top in tops], tuple(weights), made=True)

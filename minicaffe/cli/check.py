@@ -1,0 +1,118 @@
+"""``minicaffe check``: what a net is made of, and everything that is wrong with it, without data or weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import GraphError, UsageError, shape_text
+from .flags import Command, Flag, one_of
+from .netflags import LAYERS, LEVEL, PYTHON, STAGE
+from .results import Results
+
+
+def run(options: dict[str, Any]) -> int:
+    """Print a table for every state of the net; raise GraphError with all that is wrong."""
+    from ..analysis.check import PHASES, check_net
+    from ..proto import read_net
+    from ..user_code import load_file
+
+    for path in options["layers"]:
+        load_file(path)
+    net = read_net(options["model"])
+    results = Results(options["json"])
+    phases = PHASES if options["phase"] == "both" else (options["phase"],)
+    given = {name: _shape(name, text) for name, text in options["shape"].items()}
+    states = check_net(
+        net, phases, options["level"], options["stage"], given, python_path=options["allow_python_layers"]
+    )
+    for note in dict.fromkeys([*(f"{net.path}: {note}" for note in net.notes), *(n for s in states for n in s.notes)]):
+        print(f"minicaffe: note: {note}", file=sys.stderr)
+    problems = list(dict.fromkeys(problem for state in states for problem in state.problems))
+    for state in states:
+        if not problems:
+            _show(net, state, results)
+    if problems:
+        raise GraphError(problems)
+    results.close(f"{net.path}: no error", net=net.param.name)
+    return 0
+
+
+def _shape(name: str, text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        shape = (0,)
+    if min(shape) < 1:
+        raise UsageError(f'--shape {name} is "{text}"; expected numbers of at least 1, such as {name}=64,3,28,28')
+    return shape
+
+
+def _show(net, state, results: Results) -> None:
+    from ..analysis.cost import multiply_adds, parameters, top_bytes
+
+    title = " and ".join(state.phases) + "".join(f", stage {stage}" for stage in state.stages)
+    rows, totals = [], [0, 0, 0]
+    for layer in state.outline.layers:
+        kind = layer.draft.layer
+        if kind.type == "Split" and layer.draft.made:
+            continue
+        costs = [parameters(layer), multiply_adds(layer), top_bytes(layer)]
+        totals = [total + (cost or 0) for total, cost in zip(totals, costs)]
+        results.record(
+            "layer",
+            phases=list(state.phases),
+            stages=list(state.stages),
+            name=kind.name,
+            type=kind.type,
+            bottoms={name: shape and list(shape) for name, shape in zip(kind.param.bottom, layer.bottoms)},
+            tops={name: shape and list(shape) for name, shape in zip(kind.param.top, layer.tops)},
+            parameters=costs[0],
+            multiply_adds=costs[1],
+            bytes=costs[2],
+        )
+        shapes = ", ".join("?" if shape is None else shape_text(shape) for shape in layer.tops)
+        rows.append((kind.name, kind.type, shapes or "-", *(_number(cost) for cost in costs)))
+    rows.append(("total", "", "", *(_number(total) for total in totals)))
+    results.record("total", phases=list(state.phases), parameters=totals[0], multiply_adds=totals[1], bytes=totals[2])
+    results.text([f"{net.param.name or net.path} ({title})", *_table(rows), ""])
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Columns as wide as they need to be: names to the left, numbers to the right."""
+    head = ("layer", "type", "tops", "parameters", "multiply-adds", "bytes")
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        cells = [cell.ljust(width) if i < 3 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+COMMAND = Command(
+    name="check",
+    summary="show a net's layers, or all that is wrong with it",
+    about="Builds the graph of a net without its data or weights, in each of its phases, and prints a table: type, "
+    "shapes, parameters, multiply-adds (of convolutions, inner products and recurrent layers, for the whole batch) and "
+    "bytes of the tops. Shapes that only absent data could tell are taken from options, assumed from well-known names, "
+    "or shown as ?; notes say which. Every error in the file is listed, with exit status 2.",
+    subject="model",
+    flags=(
+        Flag("model", "NET", "the net prototxt"),
+        Flag("phase", "PHASE", "TRAIN, TEST or both", one_of("TRAIN", "TEST", "both"), "both"),
+        LEVEL,
+        STAGE,
+        Flag("shape", "BLOB=N,C,H,W", "the shape of a blob that comes from data; may be repeated", pairs=True),
+        LAYERS,
+        PYTHON,
+        Flag("json", "", "print one JSON object per layer and one for the totals of each state"),
+    ),
+    examples=(
+        "minicaffe check models/cifar10_bn/train_test.prototxt",
+        "minicaffe check train_val.prototxt --phase TEST --shape data=10,3,227,227 label=10",
+    ),
+    run=run,
+)
