@@ -119,7 +119,8 @@ layer { name: "e" type: "InnerProduct" bottom: "x" top: "e" inner_product_param 
 
 
 def test_a_label_that_would_need_a_gradient_is_found():
-    text = data() + LOSS.replace('bottom: "label"', 'bottom: "ip"')
+    learned = 'layer { name: "l" type: "InnerProduct" bottom: "data" top: "l" inner_product_param { num_output: 1 } }'
+    text = data() + learned + LOSS.replace('bottom: "label"', 'bottom: "l"')
     assert any("holds labels" in problem for problem in check(text)[0].problems)
 
 

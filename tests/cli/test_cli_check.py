@@ -17,7 +17,7 @@ def test_a_table_for_each_phase(project, capsys):
     status, out, err = run(capsys, "net.prototxt")
     assert (status, err) == (0, "")
     assert "tiny (TRAIN)" in out and "tiny (TEST)" in out
-    assert "  conv   Convolution      8 x 4 x 4 x 4          36          4,608  2,048\n" in out
+    assert "  conv   Convolution      8 x 4 x 4 x 4             36          4,608  2,048\n" in out
     assert "split" not in out
     assert out.endswith("net.prototxt: no error\n")
 
@@ -26,7 +26,7 @@ def test_absent_data_bring_a_note_and_no_error(project, capsys):
     project.net(old="test_lmdb", new="cifar10_test_lmdb")
     status, out, err = run(capsys, "net.prototxt", "--phase", "TEST")
     assert status == 0
-    assert err.startswith('minicaffe: note: net.prototxt:8: layer "data": cifar10_test_lmdb: no such folder')
+    assert err.startswith('minicaffe: note: net.prototxt:7: layer "data": cifar10_test_lmdb: no such folder')
     assert err.endswith("; shapes are assumed\n") and err.count("\n") == 1
     assert "5 x 3 x 32 x 32, 5" in out
 
