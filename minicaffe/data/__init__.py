@@ -2,23 +2,34 @@
 
 from .batches import Batch, BatchReader
 from .cifar10 import build_cifar10
+from .database import open_database
 from .dataset import DataSet
+from .hdf5 import Hdf5Rows, hdf5_package
+from .leveldb_source import LevelDbSource, leveldb_package
 from .lmdb_source import LmdbSource
 from .lmdb_writer import write_lmdb
 from .mean import compute_mean
 from .progress import Progress
 from .shapes10 import build_shapes10
+from .source import Source, steady
 from .transform import Transformer
 
 __all__ = [
     "Batch",
     "BatchReader",
     "DataSet",
+    "Hdf5Rows",
+    "LevelDbSource",
     "LmdbSource",
     "Progress",
+    "Source",
     "Transformer",
     "build_cifar10",
     "build_shapes10",
     "compute_mean",
+    "hdf5_package",
+    "leveldb_package",
+    "open_database",
+    "steady",
     "write_lmdb",
 ]

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import DataError
 from .draws import below, draw
-from .lmdb_source import LmdbSource
 from .prefetch import Prefetcher
+from .source import Source
 from .transform import Transformer
 
 __all__ = ["Batch", "BatchReader"]
@@ -19,7 +19,7 @@ __all__ = ["Batch", "BatchReader"]
 _SKIP = 3  # lane of random numbers; the transformer has those below
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """``images`` (N, C, H, W) and ``labels`` (N), float32."""
 
@@ -35,25 +35,43 @@ class _State:
 
 
 class _Producer:
-    """What runs in the thread: read, then transform."""
+    """What runs in the thread: read, then transform; record by record where these may differ in size."""
 
-    def __init__(self, source: LmdbSource, transformer: Transformer, batch_size: int, seed: int):
-        self._source, self._transformer, self.seed = source, transformer, seed
-        self._images = np.empty((batch_size, *source.shape), source.dtype)
+    def __init__(self, source: Source, transformer: Transformer, batch_size: int, seed: int, varying: bool):
+        self._source, self._transformer, self._varying = source, transformer, varying
+        self._images = None if varying or transformer.crops else np.empty((batch_size, *source.shape), source.dtype)
         self._drawn = self._wrapped = 0
+        self.seed = source.seed = seed
 
     def __call__(self, batch: Batch) -> _State:
-        self._wrapped += self._source.read(self._images, batch.labels)
-        self._transformer(self._images, batch.images, self.seed, self._drawn)
-        self._drawn += len(batch.images)
+        if self._images is None:
+            self._one_by_one(batch)
+        else:
+            self._wrapped += self._source.read(self._images, batch.labels)
+            self._transformer(self._images, batch.images, self.seed, self._drawn)
+        self._drawn += len(batch.labels)
         return self.state()
+
+    def _one_by_one(self, batch: Batch) -> None:
+        source, transformer = self._source, self._transformer
+        for n, lots in enumerate(transformer.lots(len(batch.labels), self.seed, self._drawn)):
+            image, batch.labels[n] = source.record()
+            shape = (len(batch.labels), *transformer.output_of(image.shape))
+            if self._varying and batch.images.shape != shape:
+                batch.images = np.empty(shape, np.float32)
+            try:
+                transformer.one(image, batch.images[n], lots)
+            except DataError as error:
+                raise DataError(f"{source.place()} is {error}") from None
+            self._wrapped += source.step()
 
     def state(self) -> _State:
         return _State(self._source.position, self._drawn, self._wrapped)
 
     def go_to(self, state: _State, seed: int) -> None:
+        self.seed = self._source.seed = seed
         self._source.seek(state.position)
-        self._drawn, self._wrapped, self.seed = state.drawn, state.wrapped, seed
+        self._drawn, self._wrapped = state.drawn, state.wrapped
 
 
 AHEAD = 2**24
@@ -65,24 +83,25 @@ class BatchReader:
 
     Fewer are made ahead, but at least one, where they would take more than AHEAD bytes.
 
-    ``rand_skip`` above 0 starts at a record below it, chosen by the seed. The reader owns the source from now
-    on and closes it. ``wrapped`` counts how often the batches given out have passed the last record (where
-    Caffe logs "Restarting data prefetching from start.").
+    ``rand_skip`` above 0 starts at a record below it, chosen by the seed. ``varying``: the batches may differ in shape,
+    as those of a single record do. The reader owns the source from now on and closes it. ``wrapped`` counts how often
+    the batches given out have passed the last record (where Caffe logs "Restarting data prefetching from start.").
     """
 
     def __init__(
         self,
-        source: LmdbSource,
+        source: Source,
         transformer: Transformer,
         batch_size: int,
         prefetch: int = 4,
         seed: int = 0,
         rand_skip: int = 0,
+        varying: bool = False,
     ):
         self._source = source
-        self._producer = _Producer(source, transformer, batch_size, seed)
+        self._producer = _Producer(source, transformer, batch_size, seed, varying)
         if rand_skip > 0:
-            source.seek(int(below(draw(seed, _SKIP, 0, 1), rand_skip)[0]) % source.count)
+            source.skip(int(below(draw(seed, _SKIP, 0, 1), rand_skip)[0]))
         shape = (batch_size, *transformer.output_shape)
         fitting = AHEAD // (4 * math.prod(shape))
         self._buffers = [
@@ -90,11 +109,19 @@ class BatchReader:
             for _ in range(1 + max(1, min(prefetch, fitting)))
         ]
         self._consumed = self._producer.state()
+        self._peeked: tuple[Batch, _State] | None = None
         self._prefetcher = Prefetcher(self._producer, self._buffers)
+
+    def peek(self) -> Batch:
+        """What ``next`` will return, without taking it; the arrays of the batch before hold no longer."""
+        if self._peeked is None:
+            self._peeked = self._prefetcher.next()
+        return self._peeked[0]
 
     def next(self) -> Batch:
         """The next batch; its arrays hold until the next call. Raises DataError for a bad record."""
-        batch, self._consumed = self._prefetcher.next()
+        batch, self._consumed = self._peeked or self._prefetcher.next()
+        self._peeked = None
         return batch
 
     @property
@@ -118,6 +145,7 @@ class BatchReader:
             if key not in state:
                 raise DataError(f'{self._source.path}: the state to resume from holds no "{key}"')
         self._prefetcher.close()
+        self._peeked = None
         self._consumed = _State(state["position"], state["drawn"], self.wrapped)
         self._producer.go_to(self._consumed, seed)
         self._prefetcher = Prefetcher(self._producer, self._buffers)

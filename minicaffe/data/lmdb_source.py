@@ -9,8 +9,9 @@ from pathlib import Path
 import lmdb
 import numpy as np
 
-from ..errors import DataError, did_you_mean, plural, shape_text
+from ..errors import DataError, did_you_mean, plural
 from .datum import read_datum
+from .source import Source
 
 __all__ = ["LmdbSource"]
 
@@ -69,17 +70,12 @@ def _reason(error: Exception) -> str:
     return str(error).rsplit(": ", 1)[-1]
 
 
-def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
-    return f"an image of {shape_text(shape)} {'bytes' if dtype == np.uint8 else 'floats'}"
-
-
-class LmdbSource:
+class LmdbSource(Source):
     """The records of an LMDB in key order, as Caffe reads them: after the last one follows the first.
 
-    ``count`` is the number of records, ``shape`` (C, H, W) and ``dtype`` (uint8 or float32) those of the first,
-    which all others must have too. ``color`` tells how encoded images are read (see ``read_datum``). One
-    thread may read at a time; several sources may read one database. Raises DataError that names the path and,
-    for a bad record, its key, what was found and what was expected.
+    ``count`` is the number of records. ``color`` tells how encoded images are read (see ``read_datum``). Several
+    sources may read one database. Raises DataError that names the path and, for a bad record, its key, what was found
+    and what was expected.
     """
 
     def __init__(self, path: str | os.PathLike, color: bool | None = None):
@@ -92,7 +88,7 @@ class LmdbSource:
         if self.count == 0:
             raise DataError(f"{self.path}: the LMDB is empty; expected at least one record")
         self.seek(0)
-        first, _ = self._record()
+        first, _ = self.record()
         self.shape, self.dtype = first.shape, first.dtype
 
     @property
@@ -112,23 +108,6 @@ class LmdbSource:
             raise self._damaged(error) from None
         self._position = position
 
-    def read(self, images: np.ndarray, labels: np.ndarray) -> int:
-        """Fill ``images`` (N, C, H, W; ``dtype``) and ``labels`` (N) with the next N records.
-
-        Returns how often the last record was passed on the way.
-        """
-        wrapped = 0
-        for n in range(len(images)):
-            image, labels[n] = self._record()
-            if image.shape != self.shape or image.dtype != self.dtype:
-                raise DataError(
-                    f"{self._place()} is {_kind(image.shape, image.dtype)}; expected "
-                    f"{_kind(self.shape, self.dtype)}, as record 0"
-                )
-            images[n] = image
-            wrapped += self._step()
-        return wrapped
-
     def close(self) -> None:
         """Let go of the database; may be called again."""
         if self._database is not None:
@@ -136,7 +115,7 @@ class LmdbSource:
             self._txn.abort()
             self._cursor = self._txn = self._database = None  # each of them holds the environment
 
-    def _step(self) -> bool:
+    def step(self) -> bool:
         self._position += 1
         try:
             if self._position < self.count and self._cursor.next():
@@ -147,15 +126,15 @@ class LmdbSource:
         self._position = 0
         return True
 
-    def _record(self) -> tuple[np.ndarray, int]:
+    def record(self) -> tuple[np.ndarray, int]:
         try:
             return read_datum(self._cursor.value(), self._color)
         except lmdb.Error as error:
             raise self._damaged(error) from None
         except DataError as error:
-            raise DataError(f"{self._place()} is {error}") from None
+            raise DataError(f"{self.place()} is {error}") from None
 
-    def _place(self) -> str:
+    def place(self) -> str:
         key = self._cursor.key().decode("utf-8", "backslashreplace")
         return f'{self.path}: record {self._position} (key "{key}")'
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lmdb_source import LmdbSource
 from .progress import Progress, ignore
+from .source import Source
 
 __all__ = ["compute_mean"]
 
 _BLOCK = 500
 
 
-def compute_mean(source: LmdbSource, progress: Progress = ignore) -> np.ndarray:
+def compute_mean(source: Source, progress: Progress = ignore) -> np.ndarray:
     """The sum of all images over their number: float32 (C, H, W).
 
     Equal to Caffe's, bit by bit, while the sums are below 2**24, up to which its float32 sums are exact; beyond,

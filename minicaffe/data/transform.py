@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DataError, LayerError, ProtoError, plural, shape_text
 from ..proto import read_mean
-from .draws import below, draw
+from .draws import draw
 
 __all__ = ["Transformer"]
 
@@ -23,12 +23,12 @@ class Transformer:
     image (``mean_file``, cut and flipped with x), one value, or one per channel. Departure from Caffe: the random
     choices for image k depend on the seed and k alone, so k is all the state there is.
 
-    Raises LayerError for options that contradict each other or the shape, DataError for a mean file that
-    cannot be read or is of another shape.
+    ``one`` takes an image of any size; where ``crops``, all come out of one size. Raises LayerError for options that
+    contradict each other or ``shape``, DataError for a mean file that cannot be read or is of another shape.
     """
 
     def __init__(self, param, phase: str, shape: tuple[int, int, int], find: Callable[[str], str] = str):
-        channels, height, width = shape
+        _, height, width = shape
         self.shape = shape
         self._scale = np.float32(param.scale)
         self._mirror = param.mirror
@@ -37,34 +37,64 @@ class Transformer:
         self._mean = _mean(param, shape, find)
         if self._crop > min(height, width):
             raise LayerError(f"crop_size is {self._crop}, but the images are {shape_text(shape)}")
-        self.output_shape = (channels, self._crop, self._crop) if self._crop else shape
+        self.output_shape = self.output_of(shape)
+
+    @property
+    def crops(self) -> bool:
+        return self._crop > 0
+
+    def output_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The shape of what becomes of an image of ``shape``."""
+        return (shape[0], self._crop, self._crop) if self._crop else shape
 
     def __call__(self, images: np.ndarray, out: np.ndarray, seed: int = 0, first: int = 0) -> None:
         """Fill ``out`` (N, ``output_shape``; float32) from ``images`` (N, ``shape``), which are ``first`` and on."""
         if not (self._crop or self._mirror):
             self._apply(images, self._mean, out)
             return
-        for n, choice in enumerate(self._choices(len(images), seed, first)):
-            self._apply(self._view(images[n], *choice), self._view(self._mean, *choice), out[n])
+        for image, lots, y in zip(images, self.lots(len(images), seed, first), out):
+            self._one(image, y, lots)
 
-    def _choices(self, count: int, seed: int, first: int):
-        """(top, left, flip) of each image."""
-        top = np.full(count, (self.shape[1] - self.output_shape[1]) // 2)
-        left = np.full(count, (self.shape[2] - self.output_shape[2]) // 2)
-        flip = np.zeros(count, bool)
+    def one(self, image: np.ndarray, out: np.ndarray, lots: tuple[int, int, int]) -> None:
+        """Fill ``out`` (``output_of(image.shape)``) from an image of any size, with the ``lots`` drawn for it.
+
+        Raises DataError, the bare sentence, where the image does not suit the options.
+        """
+        shape, channels = image.shape, self.shape[0]
+        if shape[0] != channels and (self._crop or self._mean is not None):
+            raise DataError(f"an image of {shape_text(shape)}; expected {plural(channels, 'channel')}, as record 0")
+        if self._crop > min(shape[1:]):
+            raise DataError(f"an image of {shape_text(shape)}; expected at least crop_size, {self._crop}, both ways")
+        if self._mean_is_image and self._mean.shape != shape:
+            raise DataError(f"an image of {shape_text(shape)}; expected the shape of the mean_file, {self._mean_text}")
+        self._one(image, out, lots)
+
+    def lots(self, count: int, seed: int, first: int) -> list[tuple[int, int, int]]:
+        """For each of ``count`` images from ``first`` on: 32 random bits for its row, its column and its flip."""
+        none = [0] * count
+        rows = _bits(seed, _ROW, first, count) if self._random_crop else none
+        columns = _bits(seed, _COLUMN, first, count) if self._random_crop else none
+        return list(zip(rows, columns, _bits(seed, _MIRROR, first, count) if self._mirror else none))
+
+    @property
+    def _mean_is_image(self) -> bool:
+        return self._mean is not None and self._mean.shape[1:] != (1, 1)
+
+    @property
+    def _mean_text(self) -> str:
+        return shape_text(self._mean.shape)
+
+    def _one(self, image: np.ndarray, out: np.ndarray, lots: tuple[int, int, int]) -> None:
+        _, height, width = image.shape
         if self._random_crop:
-            top = below(draw(seed, _ROW, first, count), self.shape[1] - self._crop + 1)
-            left = below(draw(seed, _COLUMN, first, count), self.shape[2] - self._crop + 1)
-        if self._mirror:
-            flip = below(draw(seed, _MIRROR, first, count), 2) == 1
-        return zip(top.tolist(), left.tolist(), flip.tolist())
-
-    def _view(self, image: np.ndarray | None, top: int, left: int, flip: bool) -> np.ndarray | None:
-        if image is None or image.shape != self.shape:  # no mean, or one value per channel
-            return image
-        _, height, width = self.output_shape
-        cut = image[:, top : top + height, left : left + width]
-        return cut[:, :, ::-1] if flip else cut
+            top, left = lots[0] * (height - self._crop + 1) >> 32, lots[1] * (width - self._crop + 1) >> 32
+        else:
+            top, left = (height - out.shape[1]) // 2, (width - out.shape[2]) // 2
+        flip = self._mirror and lots[2] >> 31 == 1
+        mean = self._mean
+        if mean is not None and mean.shape == image.shape:  # else there is none, or one value per channel
+            mean = _view(mean, out.shape, top, left, flip)
+        self._apply(_view(image, out.shape, top, left, flip), mean, out)
 
     def _apply(self, x: np.ndarray, mean: np.ndarray | None, y: np.ndarray) -> None:
         if mean is None:
@@ -73,6 +103,15 @@ class Transformer:
         np.subtract(x, mean, out=y, dtype=np.float32)
         if self._scale != 1:
             y *= self._scale
+
+
+def _bits(seed: int, lane: int, first: int, count: int) -> list[int]:
+    return (draw(seed, lane, first, count) >> np.uint64(32)).tolist()
+
+
+def _view(image: np.ndarray, shape: tuple[int, ...], top: int, left: int, flip: bool) -> np.ndarray:
+    cut = image[:, top : top + shape[1], left : left + shape[2]]
+    return cut[:, :, ::-1] if flip else cut
 
 
 def _mean(param, shape: tuple[int, int, int], find: Callable[[str], str]) -> np.ndarray | None:

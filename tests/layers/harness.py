@@ -91,7 +91,7 @@ class LayerRun:
         return self.tops
 
     def _follow(self):
-        shapes, dtype = self.layer.reshape(self.bottoms), self.bottoms[0].dtype
+        shapes, dtype = self.layer.reshape(self.bottoms), self.tops[0].dtype
         self.tops = [np.full(shape, np.nan, dtype) for shape in shapes]
         self.top_diffs = [np.zeros(shape, dtype) for shape in shapes]
 

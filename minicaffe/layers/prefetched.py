@@ -1,0 +1,128 @@
+"""What the layers have in common whose batches of images and labels are read ahead in a second thread."""
+
+from __future__ import annotations
+
+import os
+
+from ..data import BatchReader, Source, Transformer
+from ..data import steady as looks_steady
+from ..errors import LayerError, ProtoError
+from ..proto import read_mean
+from .base import Inferred, Layer
+
+
+class PrefetchedLayer(Layer):
+    """tops: images (batch_size, C, H, W), transformed by ``transform_param``; labels (batch_size), where asked for.
+
+    A subclass opens its source in ``source_of``. Records come round and round; ``state`` lets a resumed run go on at
+    the next record. ``may_vary``: with a batch_size of 1 and no crop_size each image keeps its own size (``dynamic``);
+    where the first few have one size the layer is ``steady``.
+    """
+
+    reads_files = True
+    may_vary = True
+
+    def setup(self):
+        self._source: Source | None = None
+        self._reader: BatchReader | None = None
+        options, transform = self.options, self.param.transform_param
+        if not options.source:
+            raise LayerError(f"{self.options_field} has no source; expected {self.expected_source}")
+        for field, value in (("batch_size", options.batch_size), ("prefetch", self.param.data_param.prefetch)):
+            if value < 1:
+                raise LayerError(f"{field} is {value}; expected at least 1")
+        if transform.force_color and transform.force_gray:
+            raise LayerError("both force_color and force_gray are set; expected at most one of them")
+        self.dynamic = self.may_vary and options.batch_size == 1 and not transform.crop_size
+
+    # -- for subclasses ----------------------------------------------------------------------------------------
+
+    expected_source = "a file"
+
+    def source_of(self) -> Source:
+        """Open the source; raise DataError."""
+        raise NotImplementedError
+
+    def transformer(self, shape) -> Transformer:
+        return Transformer(self.param.transform_param, self.phase, shape, self.find)
+
+    def channels(self) -> int | None:
+        """The channels of the images, as far as the options tell; None: what the mean says, else three."""
+        return None
+
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the images before a crop, as far as the options tell."""
+        return None
+
+    # -- the layer ---------------------------------------------------------------------------------------------
+
+    def open(self):
+        self._source = self.source_of()
+        self._transformer = self.transformer(self._source.shape)
+        self.steady = self.dynamic and looks_steady(self._source)
+
+    def infer(self):
+        return self._tops(self._transformer.output_shape)
+
+    def outline(self):
+        transform, mean = self.param.transform_param, self._mean_shape()
+        channels, size = self.channels(), self.size()
+        if channels is None:
+            channels = mean[0] if mean else len(transform.mean_value) if len(transform.mean_value) > 1 else 3
+        if transform.crop_size:
+            size = (transform.crop_size, transform.crop_size)
+        elif size is None and mean:
+            size = mean[1:]
+        return self._tops((channels, *size)) if size else None
+
+    def reshape(self, bottoms):
+        return self._tops(self._ahead().peek().images.shape[1:]).tops
+
+    def forward(self, bottoms, tops):
+        batch = self._ahead().next()
+        for top, values in zip(tops, (batch.images, batch.labels)):
+            top[...] = values
+
+    @property
+    def wrapped(self) -> int:
+        """How often the batches given out have passed the last record."""
+        return self._reader.wrapped if self._reader else 0
+
+    def state(self):
+        return self._ahead().state()
+
+    def restore(self, state):
+        self._ahead().restore(state, self.seed)
+
+    def close(self):
+        opened = self._reader or self._source  # the reader closes the source
+        if opened is not None:
+            opened.close()
+
+    def _tops(self, shape) -> Inferred:
+        n = self.options.batch_size
+        return Inferred([(n, *shape), (n,)][: len(self.param.top)])
+
+    def _mean_shape(self) -> tuple[int, ...] | None:
+        path = self.find(self.param.transform_param.mean_file)
+        try:
+            return read_mean(path).shape if path and os.path.exists(path) else None
+        except ProtoError:  # ``open`` says so
+            return None
+
+    def _ahead(self) -> BatchReader:
+        """The reader with the layer's seed of now, which is known only after ``open`` and may change."""
+        options = self.options
+        if self._reader is None:
+            self._reader = BatchReader(
+                self._source,
+                self._transformer,
+                options.batch_size,
+                self.param.data_param.prefetch,
+                self.seed,
+                getattr(options, "rand_skip", 0),
+                self.dynamic,
+            )
+        elif self._reader.seed != self.seed:
+            self._reader.restore(self._reader.state(), self.seed)
+        return self._reader
