@@ -12,13 +12,16 @@ from .base import Inferred, Layer, Scratch, count, register
 class EuclideanLoss(Layer):
     """loss = sum((a - b)^2) / (2 N), N the first dimension of ``a``; both bottoms may receive gradients.
 
-    a, b: any shape of equal count per item, float32 or float64; loss: a scalar. Source: Caffe's EuclideanLoss.
+    a, b: any shape of equal count per item, float32 or float64; loss: a scalar. Source: Caffe's
+    EuclideanLoss. Raises LayerError for scalar bottoms, and for bottoms that differ in these numbers.
     """
 
     loss = True
     backward_reads = ("bottoms",)
 
     def infer(self, a, b):
+        if not a:
+            raise LayerError("bottom 0 is a scalar; expected items along axis 0")
         if a[:1] != b[:1] or count(a) != count(b):
             raise LayerError(
                 f"compares {shape_text(a)} with {shape_text(b)}; expected equal numbers of items and values"
