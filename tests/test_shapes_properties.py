@@ -17,7 +17,7 @@ from minicaffe.layers import layer_class, layer_types
 
 KNOWN = sorted(set(CASES) & set(layer_types()))
 EXAMPLES = settings(
-    max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
 LEAST = 0.2
 """The share of drawn cases that must be good, so that the property is not empty."""
