@@ -71,6 +71,7 @@ class Layer:
     ``shares``          "data": every top is the bottom's own memory under its shape (forward does nothing);
                         "data+diff": the diff too (backward does nothing either); None: tops have their own.
     ``no_gradient``     indices of bottoms that never receive a gradient, such as labels.
+    ``pairwise``        whether top i depends on bottom i alone, as far as gradients go.
     ``loss``            whether top 0 is a loss, of weight 1 unless ``loss_weight`` says otherwise.
     ``reads_files``     whether ``open`` must run before ``infer``.
     ``dynamic``         whether the shapes of the tops may change from one forward to the next: ``reshape`` is asked
@@ -94,6 +95,7 @@ class Layer:
     in_place: bool = False
     shares: str | None = None
     no_gradient: tuple[int, ...] = ()
+    pairwise: bool = False
     loss: bool = False
     reads_files: bool = False
     dynamic: bool = False

@@ -17,6 +17,7 @@ class Filter(Layer):
     """
 
     dynamic = True
+    pairwise = True
 
     def setup(self):
         bottoms, tops = len(self.param.bottom), len(self.param.top)

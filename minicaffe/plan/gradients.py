@@ -69,8 +69,10 @@ def _wanted_bottoms(graph: Graph, params) -> list[tuple[bool, ...]]:
         if node.propagate_down:
             wants = list(node.propagate_down)
         wanted.append(tuple(wants))
-        if any(wants) or any(params[i] for i in node.params):
+        if any(params[i] for i in node.params) or (any(wants) and not node.layer.pairwise):
             leads.update(node.tops)
+        elif node.layer.pairwise:
+            leads.update(top for top, want in zip(node.tops, wants) if want)
     return wanted
 
 
