@@ -6,6 +6,7 @@ from .files import read_message, write_message, write_whole
 from .filtering import filter_net
 from .formatting import format_text
 from .paths import find
+from .rewrite import rewrite
 from .text import NetFile, SolverFile, net_file, parse_net, parse_text, read_net, read_solver, read_solver_file
 from .weights import read_mean, read_state, read_weights, write_mean, write_state, write_weights
 
@@ -30,6 +31,7 @@ __all__ = [
     "read_solver_file",
     "read_state",
     "read_weights",
+    "rewrite",
     "write_mean",
     "write_message",
     "write_state",

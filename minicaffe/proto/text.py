@@ -49,7 +49,11 @@ class SolverFile:
 def read_net(path) -> NetFile:
     """The net of a file: a prototxt, or a binary net such as a caffemodel; its content tells which."""
     path = os.fspath(path)
-    data = read_bytes(path, "a net in a prototxt")
+    return net_of(read_bytes(path, "a net in a prototxt"), path)
+
+
+def net_of(data: bytes, path: str) -> NetFile:
+    """The net that is the content of the file ``path``."""
     if kind_of(data) == "caffemodel":
         return _net_file(decode_strictly(data, caffe_pb2.NetParameter, path), path, ())
     return parse_net(text_of(data, path, "a net in a prototxt"), path)

@@ -58,6 +58,38 @@ def test_every_way_of_writing():
     assert list(read.input_param.shape[0].dim) == [10, 31, 15, 0]
 
 
+ERA = r"""
+# -*- mode: conf -*-   a comment with "quotes" { and } braces
+name : 'old' " style"; force_backward: t,
+input: "data" input_dim: 0x1; input_dim: 03, input_dim: 8 input_dim: 8
+layers: { # a colon before the brace
+  type: CONVOLUTION; name: 'conv', bottom: ["data"]; top: "conv"
+  blobs_lr: [1., 2.f]; weight_decay: [ 1 , 0 ]
+  convolution_param < num_output: 0x8, kernel_size: 03 bias_term: True; engine: 1
+    weight_filler: { type: "gaussian" std: 1e-2f } >
+  include { phase: TRAIN; min_level: -1 } include < phase: 0x1 >
+}
+layers { type: 18 name: "relu" bottom: "conv" top: "conv" relu_param { negative_slope: .1F engine: 02 } } # the end"""
+
+
+def test_a_file_of_the_era():
+    read = net(ERA)
+    assert read.force_backward and read.name == "old style"
+    assert list(read.input_dim) == [1, 3, 8, 8]
+    conv, relu = read.layers
+    assert (conv.type, relu.type) == (4, 18)
+    assert (conv.convolution_param.num_output, list(conv.convolution_param.kernel_size)) == (8, [3])
+    assert conv.convolution_param.weight_filler.std == pytest.approx(0.01)
+    assert [rule.phase for rule in conv.include] == [0, 1]
+    assert (list(conv.blobs_lr), list(conv.weight_decay), relu.relu_param.engine) == ([1, 2], [1, 0], 2)
+    assert net(format_text(read)) == read
+
+
+@pytest.mark.parametrize("word", ["true", "True", "t", "1", "false", "False", "f", "0"])
+def test_words_for_true_and_false(word):
+    assert net(f"force_backward: {word}").force_backward is (word in ("true", "True", "t", "1"))
+
+
 def test_empty_messages_are_present():
     assert layer("pooling_param { }").HasField("pooling_param")
     assert layer("loss_weight: nan").loss_weight[0] != layer("loss_weight: nan").loss_weight[0]
