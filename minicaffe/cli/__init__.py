@@ -9,15 +9,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ..errors import GraphError, MinicaffeError, UsageError, did_you_mean
+from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
-from . import check, data, test, time, train, warmup
+from . import check, convert_imageset, data, image_mean, test, time, train, warmup
 from .flags import parse, split_command
 from .usage import command_help, overview
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = (train.COMMAND, test.COMMAND, time.COMMAND, check.COMMAND, data.COMMAND, warmup.COMMAND)
+COMMANDS = (
+    train.COMMAND,
+    test.COMMAND,
+    time.COMMAND,
+    check.COMMAND,
+    data.COMMAND,
+    convert_imageset.COMMAND,
+    image_mean.COMMAND,
+    warmup.COMMAND,
+)
 
 _HELP = {"-h", "-help", "--help"}
 _VERSION = {"-version", "--version"}
@@ -41,10 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_outputs()
         return _PIPE_CLOSED
-    except GraphError as error:
-        return _refuse(*error.problems)
     except MinicaffeError as error:
-        return _refuse(str(error))
+        return _refuse(*getattr(error, "problems", (str(error),)))
     except MemoryError as error:
         return _refuse(f"out of memory ({error})" if str(error) else "out of memory; a smaller batch_size needs less")
     except OSError as error:
@@ -85,6 +92,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _find(name: str, commands):
+    name = name.replace("_", "-")  # Caffe's tools are spelled convert_imageset
     if name not in commands:
         near = did_you_mean(name, commands) or f"; expected one of {', '.join(commands)}"
         raise UsageError(f'"{name}" is no command{near}')

@@ -24,14 +24,17 @@ class Flag:
     default: Any = None
     pairs: bool = False
     """May be given several times, and takes every KEY=VALUE word that follows."""
+    needed: bool = True
+    """For a flag that may be given as a bare word: the command cannot do without it."""
 
 
 @dataclass(frozen=True)
 class Command:
     """A command: its flags, its help, and the function that does it.
 
-    ``subject`` names the flag whose value may be given as a bare word (``minicaffe train SOLVER``); a command without
-    one has "".
+    ``subject`` names the flags whose values may be given as bare words, in this order (``minicaffe train SOLVER``):
+    one name, or several with spaces between them, or "". ``switches`` tells that its switches take values as well,
+    as in Caffe's tools: ``--gray=true``, ``--gray=0``, ``--nogray``.
     """
 
     name: str
@@ -41,6 +44,18 @@ class Command:
     flags: tuple[Flag, ...]
     examples: tuple[str, ...]
     run: Callable[[dict[str, Any]], int]
+    switches: bool = False
+
+    @property
+    def subjects(self) -> tuple[Flag, ...]:
+        """The flags that may be given as bare words."""
+        flags = {flag.name: flag for flag in self.flags}
+        return tuple(flags[name] for name in self.subject.split())
+
+    @property
+    def named(self) -> str:
+        """What stands for the bare words in the help: ``ROOT LIST DB``; in brackets what may be left out."""
+        return " ".join(flag.value if flag.needed else f"[{flag.value}]" for flag in self.subjects)
 
 
 def whole(least: int | None = None) -> Callable[[str], int]:
@@ -96,26 +111,34 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
     """Return the value of every flag of ``command``, its default where the words do not give it."""
     flags = {flag.name: flag for flag in command.flags}
     values = {flag.name: _unset(flag) for flag in command.flags}
-    subject, left = flags.get(command.subject), list(words)
+    given, left = set(), _plain_switches(command, words)
     while left:
         word = left.pop(0)
         if _flag_name(word) is None:
-            if subject is None:
-                raise UsageError(f'{command.name}: "{word}" is one word too many; expected none')
-            if values[subject.name] is not None:
-                raise UsageError(f'{command.name}: "{word}" is one word too many; expected one {subject.value}')
-            values[subject.name] = _converted(subject, subject.value, word)
-            continue
-        flag, text = _flag_and_text(command.name, flags, word, left)
-        if not flag.value:
-            values[flag.name] = True
-        elif flag.pairs:
-            values[flag.name].update(_pairs(flag, text, left))
+            flag = next((flag for flag in command.subjects if flag.name not in given), None)
+            if flag is None:
+                expected = _in_words([flag.value for flag in command.subjects])
+                raise UsageError(f'{command.name}: "{word}" is one word too many; expected {expected}')
+            values[flag.name] = _converted(flag, flag.value, word)
         else:
-            values[flag.name] = _converted(flag, f"--{flag.name}", text)
-    if subject is not None and values[subject.name] is None:
-        raise UsageError(f"{command.name} needs a {subject.value}; expected minicaffe {command.name} {subject.value}")
+            flag, text = _flag_and_text(command, flags, word, left)
+            if not flag.value:
+                values[flag.name] = _TRUTHS[text.lower()] if text else True
+            elif flag.pairs:
+                values[flag.name].update(_pairs(flag, text, left))
+            else:
+                values[flag.name] = _converted(flag, f"--{flag.name}", text)
+        given.add(flag.name)
+    for flag in command.subjects:
+        if flag.needed and values[flag.name] is None:
+            raise UsageError(f"{command.name} needs a {flag.value}; expected minicaffe {command.name} {command.named}")
     return values
+
+
+def _in_words(names: list[str]) -> str:
+    if not names:
+        return "none"
+    return f"one {names[0]}" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _unset(flag: Flag):
@@ -124,16 +147,33 @@ def _unset(flag: Flag):
     return flag.default if flag.value else False
 
 
-def _flag_and_text(command: str, flags: dict[str, Flag], word: str, left: list[str]) -> tuple[Flag, str]:
+_TRUTHS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
+
+
+def _plain_switches(command: Command, words: Sequence[str]) -> list[str]:
+    """The words, with ``--noX`` in the form ``--X=false`` where the command's switches take values."""
+    if not command.switches:
+        return list(words)
+    negative = {f"no{flag.name}": flag.name for flag in command.flags if not flag.value}
+    return [f"--{negative[_flag_name(word)]}=false" if _flag_name(word) in negative else word for word in words]
+
+
+def _flag_and_text(command: Command, flags: dict[str, Flag], word: str, left: list[str]) -> tuple[Flag, str]:
     """The flag that ``word`` names and the text of its value, which may be the next of the words ``left``."""
     name, (spelled, given, text) = _flag_name(word), word.partition("=")
     if name not in flags:
-        raise UsageError(f"{command} has no flag {spelled}{_nearest_flag(name, flags)}")
+        raise UsageError(f"{command.name} has no flag {spelled}{_nearest_flag(name, flags)}")
     flag = flags[name]
     if flag.value and not given:
         if not left or _flag_name(left[0]) in flags:
             raise UsageError(f"--{name} has no value; expected --{name} {flag.value}")
         text = left.pop(0)
+    elif given and not flag.value and command.switches:
+        if text.lower() not in _TRUTHS:
+            raise UsageError(f'--{name} is "{text}"; expected true or false')
     elif given and not flag.value:
         raise UsageError(f'--{name} takes no value; found "{text}"')
     return flag, text

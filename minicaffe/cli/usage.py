@@ -34,14 +34,14 @@ def overview(commands: Sequence[Command]) -> str:
 
 def command_help(command: Command) -> str:
     """The text of ``minicaffe COMMAND --help``."""
-    subjects = [flag for flag in command.flags if flag.name == command.subject]
-    usage = ["usage: minicaffe", command.name, *(flag.value for flag in subjects), "[flags]"]
+    subjects = command.subjects
     lines = [
-        " ".join(usage),
+        " ".join(filter(None, ("usage: minicaffe", command.name, command.named, "[flags]"))),
         "",
         *textwrap.wrap(command.about, _WIDTH),
         "",
-        *(line for flag in subjects for line in (_entry(flag.value, flag.help), "")),
+        *(_entry(flag.value, flag.help + _default(flag)) for flag in subjects),
+        *([""] if subjects else []),
         "flags:",
         *(_entry(_spelling(flag), flag.help + _default(flag)) for flag in command.flags if flag not in subjects),
         "",

@@ -86,13 +86,13 @@ class DataSet:
 
 
 @contextmanager
-def workshop(out: Path) -> Iterator[Path]:
-    """A temporary folder inside ``out``, gone afterwards; if the work fails, ``out`` is as it was.
+def workshop(out: Path, name: str = _TEMPORARY) -> Iterator[Path]:
+    """A temporary folder ``name`` inside ``out``, gone afterwards; if the work fails, ``out`` is as it was.
 
     Raises DataError where the disk refuses.
     """
     missing = [folder for folder in (out, *out.parents) if not folder.exists()]
-    temporary = out / _TEMPORARY
+    temporary = out / name
     try:
         shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
         temporary.mkdir(parents=True)

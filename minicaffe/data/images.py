@@ -10,7 +10,19 @@ import numpy as np
 
 from ..errors import DataError, did_you_mean
 
-__all__ = ["decode_image", "read_image", "resize"]
+__all__ = ["ENCODINGS", "decode_image", "encode_image", "image_format", "pillow", "read_file", "read_image", "resize"]
+
+ENCODINGS = {
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "jpe": "JPEG",
+    "png": "PNG",
+    "bmp": "BMP",
+    "webp": "WEBP",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+}
+"""Kinds of image files that can be written, by extension, with pillow's names."""
 
 _BITS = 11
 """Weights of a bilinear sum are whole 2048ths, as in OpenCV."""
@@ -21,17 +33,24 @@ def read_image(path: str | os.PathLike, color: bool | None, height: int = 0, wid
 
     ``color``: see ``decode_image``. Raises DataError that names the file.
     """
+    data = read_file(path)
+    try:
+        image = decode_image(data, color)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return resize(image, height, width) if height > 0 and width > 0 else image
+
+
+def read_file(path: str | os.PathLike) -> bytes:
+    """The bytes of a file; DataError that names it where there are none to be had."""
     path = Path(path)
     try:
-        image = decode_image(path.read_bytes(), color)
+        return path.read_bytes()
     except FileNotFoundError:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"{path}: no such file{did_you_mean(path.name, siblings)}") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    return resize(image, height, width) if height > 0 and width > 0 else image
 
 
 def decode_image(data: bytes, color: bool | None) -> np.ndarray:
@@ -40,12 +59,7 @@ def decode_image(data: bytes, color: bool | None) -> np.ndarray:
     ``color`` True makes it three channels, False one, None leaves what the file holds. The orientation that a
     camera notes beside the pixels is not applied. Needs pillow. Raises DataError with the bare sentence.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise DataError(
-            "an encoded image needs pillow, which is not installed: pip install minicaffe[images]"
-        ) from None
+    Image = pillow()
     try:
         with Image.open(io.BytesIO(data)) as picture:
             if color is False:
@@ -58,6 +72,32 @@ def decode_image(data: bytes, color: bool | None) -> np.ndarray:
         return pixels[None]
     order = (2, 1, 0, 3)[: pixels.shape[2]]
     return np.ascontiguousarray(pixels[:, :, order].transpose(2, 0, 1))
+
+
+def encode_image(image: np.ndarray, kind: str) -> bytes:
+    """``image`` (C, H, W; uint8, blue first; C 1 or 3) as a file of ``kind``, one of ENCODINGS; JPEGs of quality 95."""
+    pixels = image[0] if len(image) == 1 else image[::-1].transpose(1, 2, 0)
+    file = io.BytesIO()
+    options = {"quality": 95} if ENCODINGS[kind] == "JPEG" else {}
+    pillow().fromarray(np.ascontiguousarray(pixels)).save(file, ENCODINGS[kind], **options)
+    return file.getvalue()
+
+
+def image_format(data: bytes) -> str | None:
+    """What kind of file the bytes of an image are, in pillow's words ("JPEG", "PNG", ...)."""
+    with pillow().open(io.BytesIO(data)) as picture:
+        return picture.format
+
+
+def pillow():
+    """The package that reads image files; DataError with the bare sentence where it is not installed."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise DataError(
+            "an encoded image needs pillow, which is not installed: pip install minicaffe[images]"
+        ) from None
+    return Image
 
 
 def _reason(error: Exception) -> str:

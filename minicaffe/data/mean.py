@@ -9,7 +9,8 @@ from .source import Source
 
 __all__ = ["compute_mean"]
 
-_BLOCK = 500
+_BLOCK = 1 << 24
+"""Bytes of images that are added up at once."""
 
 
 def compute_mean(source: Source, progress: Progress = ignore) -> np.ndarray:
@@ -20,11 +21,12 @@ def compute_mean(source: Source, progress: Progress = ignore) -> np.ndarray:
     """
     exact = np.uint64 if source.dtype == np.uint8 else np.float64
     total = np.zeros(source.shape, exact)
-    images = np.empty((_BLOCK, *source.shape), source.dtype)
-    labels = np.empty(_BLOCK, np.int64)
+    block = max(1, min(500, _BLOCK // (total.size * source.dtype.itemsize)))
+    images = np.empty((block, *source.shape), source.dtype)
+    labels = np.empty(block, np.int64)
     source.seek(0)
-    for start in range(0, source.count, _BLOCK):
-        n = min(_BLOCK, source.count - start)
+    for start in range(0, source.count, block):
+        n = min(block, source.count - start)
         source.read(images[:n], labels[:n])
         total += images[:n].sum(axis=0, dtype=exact)
         progress("mean", start + n, source.count)

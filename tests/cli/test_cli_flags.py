@@ -3,7 +3,7 @@
 import pytest
 
 from minicaffe.cli import COMMANDS, test, train
-from minicaffe.cli.flags import comma_list, parse, split_command, whole
+from minicaffe.cli.flags import Command, Flag, comma_list, parse, split_command, whole
 from minicaffe.errors import UsageError
 
 
@@ -100,3 +100,57 @@ def test_a_whole_number_without_a_bound():
 
 def test_a_comma_list_drops_what_is_empty():
     assert comma_list(" a, ,b,") == ("a", "b")
+
+
+def tool(switches=True):
+    flags = (
+        Flag("root", "ROOT", ""),
+        Flag("list", "LIST", ""),
+        Flag("out", "FILE", "", needed=False),
+        Flag("gray", "", ""),
+        Flag("width", "N", "", whole(0), 0),
+    )
+    return Command("tool", "", "", "root list out", flags, (), lambda options: 0, switches)
+
+
+@pytest.mark.parametrize(
+    "words", [["a", "b"], ["-list", "b", "a"], ["a", "--list=b"], ["-gray", "a", "b"], ["-width", "0", "a", "b"]]
+)
+def test_several_bare_words_fill_what_is_not_given(words):
+    values = parse(tool(), words)
+    assert (values["root"], values["list"], values["out"], values["width"]) == ("a", "b", None, 0)
+
+
+def test_a_bare_word_that_may_be_left_out():
+    assert parse(tool(), ["a", "b", "c"])["out"] == "c"
+
+
+@pytest.mark.parametrize("word", ["-gray", "--gray=true", "-gray=1", "--gray=T", "--gray=yes"])
+def test_a_switch_that_is_on(word):
+    assert parse(tool(), ["a", "b", "-nogray", word])["gray"] is True
+
+
+@pytest.mark.parametrize("word", ["-nogray", "--gray=false", "-gray=0", "--gray=No"])
+def test_a_switch_that_is_off(word):
+    assert parse(tool(), ["-gray", "a", "b", word])["gray"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["a"], "tool needs a LIST; expected minicaffe tool ROOT LIST [FILE]"),
+        (["a", "b", "c", "d"], 'tool: "d" is one word too many; expected ROOT, LIST and FILE'),
+        (["a", "b", "--gray=maybe"], '--gray is "maybe"; expected true or false'),
+        (["a", "b", "--gray="], '--gray is ""; expected true or false'),
+        (["a", "b", "--nogrey"], "tool has no flag --nogrey"),
+    ],
+)
+def test_a_mistake_with_several_bare_words(words, sentence):
+    with pytest.raises(UsageError) as caught:
+        parse(tool(), words)
+    assert str(caught.value).startswith(sentence)
+
+
+def test_plain_switches_take_no_values():
+    with pytest.raises(UsageError, match="--gray takes no value"):
+        parse(tool(switches=False), ["a", "b", "--gray=true"])
