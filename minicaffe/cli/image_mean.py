@@ -18,12 +18,12 @@ def run(options: dict[str, Any]) -> int:
     """Add up all images; write the mean image, if wanted, and say each channel's mean."""
     import numpy as np
 
-    from ..data import LmdbSource, compute_mean
+    from ..data import compute_mean, open_database
     from ..proto import write_mean
 
     with ended_by_signals(), contextlib.closing(Screen()) as screen:
         log = Log(screen.line)
-        with contextlib.closing(LmdbSource(options["database"])) as source:
+        with contextlib.closing(open_database(options["database"])) as source:
             log.info("compute_image_mean.cpp:69", "Starting iteration")
             log.release()
             screen.start("mean: ", source.count)

@@ -51,9 +51,9 @@ def test_nothing_heavy_is_loaded_before_a_command_needs_it(code):
     ("words", "sentence"),
     [
         (["trian"], '"trian" is no command; did you mean "train"?'),
-        (["upsample"], '"upsample" is no command; expected one of train, test, time, data, '),
+        (["upsample"], '"upsample" is no command; expected one of train, test, time, '),
         (["help", "tset"], '"tset" is no command; did you mean "test"?'),
-        (["--json"], "no command given; expected one of train, test, time, data, "),
+        (["--json"], "no command given; expected one of train, test, time, "),
         (["train", "s", "--snapshot", "a", "--weights", "b"], "--snapshot resumes a training and --weights begins"),
         (["test", "n"], "test needs weights; expected --weights FILE"),
         (["data", "cifar"], 'SET is "cifar"; expected cifar10 or shapes10; did you mean "cifar10"?'),
