@@ -192,16 +192,16 @@ def inline_exact(function):
 
 
 def by_type(float32, float64):
-    """A helper of one argument that kernels call: ``float32`` or ``float64``, by the type of its argument."""
+    """A helper that kernels call: ``float32`` or ``float64``, by the type of its first argument."""
 
-    def chosen(x):
-        return float32(x) if isinstance(x, np.float32) else float64(x)
+    def chosen(x, *others):
+        return float32(x, *others) if isinstance(x, np.float32) else float64(x, *others)
 
     @numba.extending.overload(chosen)
-    def choose(x):
+    def choose(x, *others):
         if x == numba.float32:
-            return lambda x: float32(x)
-        return lambda x: float64(x)
+            return lambda x, *others: float32(x, *others)
+        return lambda x, *others: float64(x, *others)
 
     return chosen
 

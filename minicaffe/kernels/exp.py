@@ -1,8 +1,9 @@
-"""exp and tanh of one number, for use inside kernels, in a form that compiles to vector code.
+"""exp, tanh, expm1 and log1p of one number, for use inside kernels, in a form that compiles to vector code.
 
 float32: 2^n * e^r with |r| <= ln(2)/2 and the degree-6 polynomial of the Cephes library (S. Moshier, expf.c);
-relative error below 1e-7, subnormal results included; tanh takes Cephes' odd polynomial below 0.625. NaN gives
-NaN, results beyond the range give infinity and 0. float64: the C library's own.
+relative error below 1e-7, subnormal results included; tanh takes Cephes' odd polynomial below 0.625, expm1 and log1p
+follow from tanh and atanh, within 4e-7. NaN gives NaN, results beyond the range give infinity and 0. float64: the C
+library's own.
 """
 
 import math
@@ -61,3 +62,31 @@ def _tanh32(x):
 
 
 tanh = by_type(_tanh32, math.tanh)
+
+
+@inline
+def _expm1_32(x):
+    half = _tanh32(x * np.float32(0.5))
+    return (half + half) / (np.float32(1.0) - half)
+
+
+expm1 = by_type(_expm1_32, math.expm1)
+"""exp(x) - 1 for x <= 0."""
+
+
+@inline
+def _log1p_32(x):
+    s = x / (x + np.float32(2.0))  # log((1 + s) / (1 - s)) = 2 atanh(s), and |s| <= 1/3
+    z = s * s
+    p = np.float32(1.0 / 15.0)
+    p = p * z + np.float32(1.0 / 13.0)
+    p = p * z + np.float32(1.0 / 11.0)
+    p = p * z + np.float32(1.0 / 9.0)
+    p = p * z + np.float32(1.0 / 7.0)
+    p = p * z + np.float32(1.0 / 5.0)
+    p = p * z + np.float32(1.0 / 3.0)
+    return np.float32(2.0) * (p * z * s + s)
+
+
+log1p = by_type(_log1p_32, math.log1p)
+"""log(1 + x) for 0 <= x <= 1."""

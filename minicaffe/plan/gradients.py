@@ -79,9 +79,10 @@ def _wanted_bottoms(graph: Graph, params) -> list[tuple[bool, ...]]:
 def _refuse_labels(node: Node, wanted) -> None:
     for i, want in enumerate(wanted):
         if want and i in node.layer.no_gradient:
+            reason = "it holds labels" if i else f"{node.type} gives none"
             raise GraphError(
                 [
                     f'{node.place}: layer "{node.name}" ({node.type}): bottom {i} "{node.layer.param.bottom[i]}" '
-                    "would need a gradient, but it holds labels; expected a blob that no parameter feeds"
+                    f"would need a gradient, but {reason}; expected a blob that no parameter feeds"
                 ]
             )

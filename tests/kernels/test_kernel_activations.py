@@ -17,16 +17,39 @@ FORWARD = {
     "relu": lambda x, slope: np.where(x > 0, x, slope * x),
     "sigmoid": sigmoid,
     "tanh": np.tanh,
+    "elu": lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    "swish": lambda x, beta: x * sigmoid(beta * x),
+    "bnll": lambda x: np.logaddexp(0, x),
+    "abs": np.abs,
+    "clip": np.clip,
+    "threshold": lambda x, threshold: np.where(x > threshold, 1.0, 0.0),
 }
 BACKWARD = {
     "relu": lambda dy, y, slope: np.where(y > 0, dy, slope * dy),
     "sigmoid": lambda dy, y: dy * y * (1 - y),
     "tanh": lambda dy, y: dy * (1 - y * y),
+    "elu": lambda dy, y, alpha: np.where(y > 0, dy, dy * (y + alpha)),
+    "swish": lambda dy, x, beta: dy * sigmoid(beta * x) * (1 + beta * x * (1 - sigmoid(beta * x))),
+    "bnll": lambda dy, x: dy * sigmoid(x),
+    "abs": lambda dy, x: dy * np.sign(x),
+    "clip": lambda dy, x, low, high: np.where((x >= low) & (x <= high), dy, 0),
+}
+SCALARS = {"relu": [0.1], "elu": [0.7], "swish": [1.5], "clip": [-0.25, 0.75], "threshold": [0.5]}
+INFINITIES = {  # what becomes of -infinity and infinity, and of NaN where it does not stay
+    "relu": (-np.inf, np.inf),
+    "sigmoid": (0, 1),
+    "tanh": (-1, 1),
+    "elu": (-0.7, np.inf),
+    "swish": (np.nan, np.inf),
+    "bnll": (0, np.inf),
+    "abs": (np.inf, np.inf),
+    "clip": (-0.25, 0.75),
+    "threshold": (0, 1, 0),
 }
 
 
 def scalars(name, dtype):
-    return [np.dtype(dtype).type(0.1)] if name == "relu" else []
+    return [np.dtype(dtype).type(value) for value in SCALARS.get(name, [])]
 
 
 @DTYPES
@@ -50,10 +73,11 @@ def test_backward_equals_the_formula_apart_and_in_place(name, dtype):
     kernel, extra = getattr(kernels, f"{name}_backward"), scalars(name, dtype)
     dy, y = numbers(SIZE, dtype), np.tanh(numbers(SIZE, dtype, seed=1))
     dx, same = np.empty_like(dy), dy.copy()
-    run_kernel(kernel, SIZE, dy, y, *extra, dx, grain=ELEMENTS)
+    between = [y, y] if name == "elu" else [y]
+    run_kernel(kernel, SIZE, dy, *between, *extra, dx, grain=ELEMENTS)
     expected = BACKWARD[name](dy.astype("float64"), y.astype("float64"), *extra)
     assert_near(dx, expected)
-    run_kernel(kernel, SIZE, None, y, *extra, same, grain=ELEMENTS)
+    run_kernel(kernel, SIZE, None, *between, *extra, same, grain=ELEMENTS)
     assert_near(same, expected)
 
 
@@ -62,5 +86,21 @@ def test_nan_stays_nan_and_infinity_saturates(name):
     x = np.array([np.nan, np.inf, -np.inf] * 20, "float32")
     y = np.empty_like(x)
     run_kernel(getattr(kernels, f"{name}_forward"), x.size, x, *scalars(name, "float32"), y, grain=ELEMENTS)
-    low, high = {"relu": (-np.inf, np.inf), "sigmoid": (0, 1), "tanh": (-1, 1)}[name]
-    np.testing.assert_array_equal(y, np.array([np.nan, high, low] * 20, "float32"))
+    low, high, *nan = INFINITIES[name]
+    np.testing.assert_array_equal(y, np.array([*(nan or [np.nan]), high, low] * 20, "float32"))
+
+
+@pytest.mark.parametrize("name, size", [("elu", 1e-6), ("elu", 20.0), ("bnll", 1.0), ("bnll", 80.0)])
+def test_small_results_are_relatively_exact(name, size):
+    x = np.linspace(-size, 0, SIZE, dtype="float32")[:-1]
+    y, extra = np.empty_like(x), scalars(name, "float32")
+    run_kernel(getattr(kernels, f"{name}_forward"), x.size, x, *extra, y, grain=ELEMENTS)
+    exact = FORWARD[name](x.astype("float64"), *[float(value) for value in extra])
+    np.testing.assert_allclose(y, exact, rtol=5e-7)
+
+
+def test_elu_backward_takes_the_side_from_elsewhere():
+    x, y = np.array([-1.0, 2.0]), np.array([1.5, 2.0])
+    dx = np.empty(2)
+    run_kernel(kernels.elu_backward, 2, np.ones(2), x, y, -2.0, dx, grain=ELEMENTS)
+    np.testing.assert_array_equal(dx, [-0.5, 1.0])
