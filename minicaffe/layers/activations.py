@@ -170,6 +170,3 @@ class Threshold(Pointwise):
 
     def scalars(self):
         return (self.options.threshold,)
-
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
-        """Nothing: no gradient is ever asked for."""
