@@ -44,4 +44,5 @@ class BatchReindex(Layer):
         if bottom_diffs[0] is not None:
             dx, dy = bottom_diffs[0], top_diffs[0]
             dx, dy = dx.reshape(len(dx), -1), dy.reshape(len(dy), -1)
+            dx.fill(0)
             run(add_rows, dx.shape[1], self.scratch.index, dy, dx, grain=ELEMENTS)

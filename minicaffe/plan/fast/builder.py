@@ -158,7 +158,7 @@ class Builder:
         self.group = images_of_group(self.images)
         self._data: dict[int, dict[str, Buffer]] = {}
         self._diff: dict[int, dict[str, Buffer]] = {}
-        self._outsides: dict[tuple[str, int], Buffer] = {}
+        self._outsides: dict[tuple, Buffer] = {}
         self._now = self.forward
         self._nodes: tuple[int, ...] = ()
 
@@ -313,13 +313,23 @@ class Builder:
         """Likewise for their gradients."""
         self._diff[value] = {"planes": self.diff_planes(other)}
 
+    def view(self, value: int, other: int) -> None:
+        """``value`` is ``other`` under another shape, perhaps of another batch size; the net keeps both."""
+        self.settle(other)
+        self._data[value] = {"planes": self._outside("data", value)}
+
+    def view_diff(self, value: int, other: int) -> None:
+        """Likewise for their gradients."""
+        self.settle_diff(other)
+        self._diff[value] = {"planes": self._outside("diff", value)}
+
     def settle(self, value: int) -> None:
         """Bring a value that the net keeps into its array."""
-        self._settle(self._data, value, self.root)
+        self._settle(self._data, value)
 
     def settle_diff(self, value: int) -> None:
         """Bring a gradient that the net keeps into its array."""
-        self._settle(self._diff, value, self.diff_root)
+        self._settle(self._diff, value)
 
     def finish_outputs(self) -> None:
         """Bring all values that the net keeps into their arrays."""
@@ -328,7 +338,7 @@ class Builder:
 
     def diff_from_outside(self, value: int) -> None:
         """The gradient of a value is what a user has put into its array."""
-        self._diff[value] = {"planes": self._outside("diff", self.diff_root[value])}
+        self._diff[value] = {"planes": self._outside("diff", value)}
 
     def finish_diffs(self) -> None:
         """Bring the gradients of the net's inputs into their arrays."""
@@ -336,21 +346,24 @@ class Builder:
             if value in self._diff:
                 self.settle_diff(value)
 
-    def _settle(self, table, value: int, root: Sequence[int]) -> None:
+    def _settle(self, table, value: int) -> None:
         what = "data" if table is self._data else "diff"
         there = self._converted(table, value, "planes")
-        own = self._outside(what, root[value])
+        own = self._outside(what, value)
         if there is not own:
             values = Copy(there, own, count(self.graph.values[value].shape, 1))
             self.step(copy, values)
             table[value] = {**table[value], "planes": own}
 
     def _outside(self, what: str, value: int) -> Buffer:
-        source = (what, value)
-        if source not in self._outsides:
-            fact = self.graph.values[value]
-            self._outsides[source] = Buffer(f"{fact.name}.{what}", "outside", count(fact.shape, 1), source)
-        return self._outsides[source]
+        """The array that the net keeps a value in, an image of the value at a time."""
+        root = (self.root if what == "data" else self.diff_root)[value]
+        step = count(self.graph.values[value].shape, 1)
+        key = (what, root, step)
+        if key not in self._outsides:
+            label = f"{self.graph.values[root].name}.{what}"
+            self._outsides[key] = Buffer(label, "outside", step, (what, root))
+        return self._outsides[key]
 
     def _new(self, table, value: int, layout: str) -> Buffer:
         what = "data" if table is self._data else "diff"
@@ -360,7 +373,7 @@ class Builder:
             image = self.image(value)
             made = Buffer(label, "images", image.pixels * image.lanes)
         elif value in self.fixed:
-            made = self._outside(what, (self.root if what == "data" else self.diff_root)[value])
+            made = self._outside(what, value)
         else:
             made = Buffer(label, "images", count(fact.shape, 1))
         table[value] = {layout: made}

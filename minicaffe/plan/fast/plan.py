@@ -152,13 +152,18 @@ def _fixed(graph: Graph, plain, root) -> frozenset[int]:
 def _plain_forward(builder: Builder, node: Node) -> None:
     if node.layer.shares is not None:
         for top in node.tops:
-            builder.alias(top, node.bottoms[0])
+            (builder.alias if _same_shape(builder, node) else builder.view)(top, node.bottoms[0])
         return
     for bottom in node.bottoms:
         builder.settle(bottom)
     builder.plain(node, backward=False)
     for top in node.tops:
         builder.new_planes(top)
+
+
+def _same_shape(builder: Builder, node: Node) -> bool:
+    values = builder.graph.values
+    return all(values[top].shape == values[node.bottoms[0]].shape for top in node.tops)
 
 
 def _backward(builder: Builder, group: Group, made: Lowered | None) -> None:
@@ -171,7 +176,9 @@ def _backward(builder: Builder, group: Group, made: Lowered | None) -> None:
         if builder.has_diff(top):
             builder.settle_diff(top)
     if node.layer.shares == "data+diff":
-        builder.alias_diff(node.bottoms[0], node.tops[0])
+        if builder.has_diff(node.tops[0]):
+            alias = builder.alias_diff if _same_shape(builder, node) else builder.view_diff
+            alias(node.bottoms[0], node.tops[0])
         return
     builder.plain(node, backward=True)
     for bottom, wanted in zip(node.bottoms, builder.gradients.bottoms[node.index]):

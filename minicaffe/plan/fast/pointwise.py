@@ -194,7 +194,7 @@ class Silence:
         pass
 
 
-@lowers("ReLU", "Sigmoid", "TanH", "Eltwise", "Split", "Flatten", "Dropout", "Silence")
+@lowers("ReLU", "Sigmoid", "TanH", "Eltwise", "Split", "Flatten", "Reshape", "Dropout", "Silence")
 def lower(b: Builder, group: Group) -> Lowered | None:
     node = group.nodes[0]
     if any(any(member.loss_weights) for member in group.nodes):
@@ -207,7 +207,9 @@ def lower(b: Builder, group: Group) -> Lowered | None:
         return None
     if node.type == "Eltwise":
         return _eltwise(b, group)
-    if node.type == "Flatten":
+    if node.type in ("Flatten", "Reshape"):
+        if not b.fits(group.top):
+            return None
         same = b.graph.values[node.bottoms[0]].shape[1:] == b.graph.values[group.top].shape[1:]
         return Identity(b, node, group.top) if same else Reshaped(b, node, group.top)
     if node.type == "Dropout":
