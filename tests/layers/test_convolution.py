@@ -5,6 +5,7 @@ import pytest
 from harness import gradient_check, layer_param, make
 
 from minicaffe.errors import LayerError
+from minicaffe.kernels._jit import set_threads, threads
 from minicaffe.layers import layer_class
 
 
@@ -22,6 +23,8 @@ def text(options):
         ("num_output: 3 kernel_size: 3 stride: 2", (2, 2, 9)),
         ("num_output: 3 kernel_size: 2 pad: 1 stride: 2", (2, 2, 3, 4, 3)),
         ("num_output: 3", (4, 5)),
+        ("num_output: 2 kernel_size: 2 pad: 1 stride: [2, 1, 1, 2]", (2, 1, 2, 3, 2, 3)),
+        ("num_output: 2 kernel_size: [2, 1, 2, 3, 1] dilation: [2, 1, 1, 1, 1] group: 2", (1, 2, 3, 2, 3, 4, 2)),
     ],
 )
 def test_gradient(options, shape):
@@ -36,6 +39,37 @@ def test_several_bottoms_share_the_weights():
     single.layer.params = both.layer.params
     for i, top in enumerate(both.forward(*values)):
         np.testing.assert_array_equal(top, single.forward(values[i])[0])
+
+
+@pytest.mark.parametrize(
+    "options, shape",
+    [
+        ("kernel_size: 3 pad: 1", (2, 4, 5, 4)),
+        ("kernel_size: 2 stride: 2 pad: 1 dilation: 2", (1, 2, 6, 5, 4)),
+        ("kernel_size: [2, 3, 1, 2] stride: [1, 2, 1, 2] pad: [1, 2, 0, 1] dilation: [2, 1, 1, 1]", (2, 2, 4, 5, 3, 4)),
+    ],
+)
+def test_weights_times_columns(options, shape):
+    run = make(text(f'{options} num_output: 3 weight_filler {{ type: "gaussian" }}'), shape, dtype="float64")
+    columns = make(f'type: "Im2col" convolution_param {{ {options} }}', shape, dtype="float64")
+    x = np.random.default_rng(0).standard_normal(shape)
+    (y,), (c,) = run.forward(x), columns.forward(x)
+    weights = run.layer.params[0].reshape(3, -1)
+    np.testing.assert_allclose(y.reshape(len(x), 3, -1), weights @ c.reshape(len(x), len(weights.T), -1), atol=1e-12)
+
+
+def test_more_axes_do_not_depend_on_threads():
+    before, results, random = threads(), [], np.random.default_rng(0)
+    x, dy = random.standard_normal((2, 3, 4, 5, 6, 7)), random.standard_normal((2, 4, 3, 4, 5, 6))
+    try:
+        for number in (1, 2, 3):
+            set_threads(number)
+            run = make(text('num_output: 4 kernel_size: 2 weight_filler { type: "xavier" }'), x.shape)
+            arrays = [run.forward(x)[0], run.backward(dy)[0], *run.layer.param_diffs]
+            results.append([array.tobytes() for array in arrays])
+    finally:
+        set_threads(before)
+    assert results[0] == results[1] == results[2]
 
 
 def test_only_wanted_gradients_are_computed():
@@ -55,6 +89,7 @@ def test_only_wanted_gradients_are_computed():
         ("num_output: 2 kernel_size: 3 axis: -3", (7, 2, 4, 5, 5), (2, 4, 3, 3), (7, 2, 2, 3, 3)),
         ("num_output: 2 kernel_size: 5 pad: 2 dilation: 2", (1, 3, 9), (2, 3, 5), (1, 2, 5)),
         ("num_output: 2", (4, 3), (2, 3), (4, 2)),
+        ("num_output: 2 kernel_size: [1, 2, 3, 2]", (3, 4, 5, 5, 5, 5), (2, 4, 1, 2, 3, 2), (3, 2, 5, 4, 3, 4)),
     ],
 )
 def test_shapes(options, shape, weights, top):
@@ -98,7 +133,11 @@ ERRORS = [
         "kernel 5000 x 5000 is too large; expected at most 262144 elements",
     ),
     ("num_output: 4 kernel_size: 1", (1, 3, 0, 5), "dimension 2 is 0; expected at least 1"),
-    ("num_output: 4 kernel_size: 1", (1, 2, 3, 4, 5, 6), "the bottom has 4 spatial axes; expected at most 3"),
+    (
+        "num_output: 4 kernel_size: [1, 2, 1]",
+        (1, 2, 3, 4, 5, 6),
+        "kernel_size has 3 values; expected 1 or 4, one per spatial axis",
+    ),
     ("num_output: 4 kernel_size: 1 axis: 4", (1, 2, 3, 4), "axis is 4, but the bottom has 4 axes: expected -4 to 3"),
 ]
 
