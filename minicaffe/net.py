@@ -14,14 +14,14 @@ import numpy as np
 
 from . import TEST, TRAIN
 from .arena import Arena
-from .errors import GraphError, LayerError, UsageError, WeightsError
+from .errors import GraphError, LayerError, ProtoError, UsageError, WeightsError
 from .execution import Execution, FastExecution, InspectExecution
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
 from .layers.base import count
 from .plan import Gradients, needed_gradients
-from .proto import NetFile, find, read_net, read_weights, write_weights
+from .proto import NetFile, array_from_blob, find, read_net, read_weights, write_weights
 from .weights import CopyReport, copy_arrays
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class Net:
             self._allocate(source, share_with)
             self._fill()
             self._bind()
+            self._take_own_blobs(source.path)
             for path in (weights or "").split(","):
                 if path.strip():
                     self.copy_from(find(path.strip(), source.folder))
@@ -266,6 +267,19 @@ class Net:
             self._run.share()
         self.reseed(self.seed)
         self._losses = [(value.id, weight) for value, weight in self.graph.loss_values()]
+
+    def _take_own_blobs(self, path: str) -> None:
+        """Blobs that stand in the net itself, as in a caffemodel, win over fillers, but not over another net's."""
+        own = {}
+        for node in self.graph.nodes:
+            if node.params and node.layer.param.blobs and not self._shared.intersection(node.params):
+                try:
+                    own[node.name] = [array_from_blob(blob) for blob in node.layer.param.blobs]
+                except ProtoError as error:
+                    raise ProtoError(f'{node.place}: layer "{node.name}": {error}') from None
+        if own:
+            copy_arrays(path, own, self.params)
+            self._run.parameters_changed()
 
     # -- running ---------------------------------------------------------------------------------------------
 
