@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
-from . import check, convert_imageset, data, image_mean, test, time, train, warmup
+from . import check, convert_imageset, data, image_mean, test, time, train, upgrade, warmup
 from .flags import parse, split_command
 from .usage import command_help, overview
 
@@ -25,6 +25,7 @@ COMMANDS = (
     data.COMMAND,
     convert_imageset.COMMAND,
     image_mean.COMMAND,
+    upgrade.COMMAND,
     warmup.COMMAND,
 )
 
