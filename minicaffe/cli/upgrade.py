@@ -26,9 +26,9 @@ def run(options: dict[str, Any]) -> int:
 COMMAND = Command(
     name="upgrade",
     summary="write an old net or solver in the present form",
-    about="Reads a net, as text or in binary form, or a solver, of any age: V0 and V1 layers, input_dim, transformations "
-    "in the options of data layers, solver_type. Writes what one would write today, whole or not at all, and says what "
-    "was changed. Blobs of a caffemodel are kept; comments are lost. TARGET may be SOURCE.",
+    about="Reads a net, as text or in binary form, or a solver, of any age: V0 and V1 layers, input_dim, "
+    "transformations in the options of data layers, solver_type. Writes what one would write today, whole or not "
+    "at all, and says what was changed. Blobs of a caffemodel are kept; comments are lost. TARGET may be SOURCE.",
     subject="source out",
     flags=(
         Flag("source", "SOURCE", "the old file; its content tells what it is"),

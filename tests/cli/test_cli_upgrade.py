@@ -79,7 +79,7 @@ def test_a_caffemodel_and_a_solver(here, capsys):
         (["old.prototxt"], "upgrade needs a TARGET; expected minicaffe upgrade SOURCE TARGET"),
         (["none", "new"], "none: no such file, expected a net or a solver"),
         (["old.prototxt", "no/new"], 'no/new: cannot be written, as there is no folder "no"'),
-        (["bad", "new"], 'bad:1:15: "type" takes one of NONE, '),
+        (["bad", "new"], 'bad:1:16: "type" takes one of NONE, '),
     ],
 )
 def test_what_is_refused(here, words, sentence, capsys):
