@@ -19,7 +19,7 @@ KNOWN = sorted(set(CASES) & set(layer_types()))
 EXAMPLES = settings(
     max_examples=100, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
-LEAST = 0.2
+LEAST = 0.15
 """The share of drawn cases that must be good, so that the property is not empty."""
 
 

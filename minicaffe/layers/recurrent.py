@@ -17,9 +17,10 @@ class Recurrent(Layer):
     perhaps x_static (N, ...), the same at all steps; with ``expose_hidden`` the state before the first step,
     (1, N, num_output) each. Tops: y (T, N, num_output); with ``expose_hidden`` the state after the last step.
 
-    Without ``expose_hidden`` a forward begins with the state that the last one ended with, zeros at first; it belongs
-    to the net and is not part of a snapshot. Gradients stop at the borders of a batch: none comes from the exposed
-    tops, and the state before the first step gets 0. ``debug_info`` has no effect.
+    Without ``expose_hidden`` a forward begins with the state that the last one ended with, zeros at first and after
+    shapes have changed; it belongs to the net and is not part of a snapshot: a resumed run begins with zeros, as in
+    Caffe. Gradients stop at the borders of a batch: none comes from the exposed tops, and the state before the first
+    step gets 0. ``debug_info`` has no effect.
 
     Parameters: weights_x, bias, for x_static weights_static, weights_h, then what the type adds.
     """
