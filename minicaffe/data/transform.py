@@ -10,7 +10,7 @@ from ..errors import DataError, LayerError, ProtoError, plural, shape_text
 from ..proto import read_mean
 from .draws import draw
 
-__all__ = ["Transformer"]
+__all__ = ["Transformer", "mean_of"]
 
 _MIRROR, _ROW, _COLUMN = range(3)  # lanes of random numbers
 
@@ -115,23 +115,30 @@ def _view(image: np.ndarray, shape: tuple[int, ...], top: int, left: int, flip: 
 
 
 def _mean(param, shape: tuple[int, int, int], find: Callable[[str], str]) -> np.ndarray | None:
-    """The mean as an image or as (C, 1, 1), float32; None if there is none."""
+    mean = mean_of(param, shape[0], find)
+    if param.HasField("mean_file") and mean.shape != shape:
+        path = find(param.mean_file)
+        raise DataError(f"{path}: a mean of {shape_text(mean.shape)}, but the images are {shape_text(shape)}")
+    return mean
+
+
+def mean_of(param, channels: int, find: Callable[[str], str] = str) -> np.ndarray | None:
+    """The mean of a ``transform_param`` as an image (C, H, W) or as (``channels``, 1, 1), float32; None without one.
+
+    Raises LayerError for options that contradict each other, DataError for a mean file that cannot be read.
+    """
     values = list(param.mean_value)
     if param.HasField("mean_file"):
         if values:
             raise LayerError("both mean_file and mean_value are given; expected at most one of them")
-        path = find(param.mean_file)
         try:
-            mean = read_mean(path)
+            return read_mean(find(param.mean_file))
         except ProtoError as error:
             raise DataError(str(error)) from None
-        if mean.shape != shape:
-            raise DataError(f"{path}: a mean of {shape_text(mean.shape)}, but the images are {shape_text(shape)}")
-        return mean
     if not values:
         return None
-    if len(values) not in (1, shape[0]):
+    if len(values) not in (1, channels):
         raise LayerError(
-            f"{len(values)} mean_value, but the images have {plural(shape[0], 'channel')}: expected 1 or {shape[0]}"
+            f"{len(values)} mean_value, but the images have {plural(channels, 'channel')}: expected 1 or {channels}"
         )
-    return np.resize(np.array(values, np.float32), shape[0]).reshape(-1, 1, 1)
+    return np.resize(np.array(values, np.float32), channels).reshape(-1, 1, 1)

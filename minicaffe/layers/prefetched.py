@@ -15,12 +15,11 @@ class PrefetchedLayer(Layer):
     """tops: images (batch_size, C, H, W), transformed by ``transform_param``; labels (batch_size), where asked for.
 
     A subclass opens its source in ``source_of``. Records come round and round; ``state`` lets a resumed run go on at
-    the next record. ``may_vary``: with a batch_size of 1 and no crop_size each image keeps its own size (``dynamic``);
-    where the first few have one size the layer is ``steady``.
+    the next record. With a batch_size of 1 and neither crop_size nor ``size`` each image keeps its own size
+    (``dynamic``); where the first few have one size the layer is ``steady``.
     """
 
     reads_files = True
-    may_vary = True
 
     def setup(self):
         self._source: Source | None = None
@@ -33,7 +32,7 @@ class PrefetchedLayer(Layer):
                 raise LayerError(f"{field} is {value}; expected at least 1")
         if transform.force_color and transform.force_gray:
             raise LayerError("both force_color and force_gray are set; expected at most one of them")
-        self.dynamic = self.may_vary and options.batch_size == 1 and not transform.crop_size
+        self.dynamic = options.batch_size == 1 and not transform.crop_size and self.size() is None
 
     # -- for subclasses ----------------------------------------------------------------------------------------
 
