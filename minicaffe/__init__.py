@@ -15,6 +15,7 @@ _HOMES = {
     "get_solver": "solver",
     "Listener": "solver",
     "Layer": "layers.python",
+    "transplant": "weights",
     "layer_types": "layers",
     "install_as_caffe": "user_code",
     "MinicaffeError": "errors",

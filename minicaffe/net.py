@@ -21,7 +21,7 @@ from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
 from .layers.base import count
 from .plan import Gradients, needed_gradients
-from .proto import NetFile, array_from_blob, find, read_net, read_weights, write_weights
+from .proto import NetFile, array_from_blob, find, read_net, read_weights, write_weights, write_weights_hdf5
 from .weights import CopyReport, copy_arrays
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class Net:
                 except ProtoError as error:
                     raise ProtoError(f'{node.place}: layer "{node.name}": {error}') from None
         if own:
-            copy_arrays(path, own, self.params)
+            copy_arrays(path, own, self.params, self._shared_places())
             self._run.parameters_changed()
 
     # -- running ---------------------------------------------------------------------------------------------
@@ -310,24 +310,47 @@ class Net:
     # -- weights ---------------------------------------------------------------------------------------------
 
     def copy_from(self, file: str | os.PathLike) -> CopyReport:
-        """Take the parameters of every layer that ``file`` (a caffemodel) has by name; see ``CopyReport``.
+        """Take the parameters of every layer that ``file`` has by name; see ``CopyReport``.
 
-        Raises WeightsError with a table of all mismatches, and then has changed nothing.
+        The file is a caffemodel, binary or HDF5, told by its content. Raises WeightsError with a table of all
+        mismatches, and then has changed nothing.
         """
         path = os.fspath(file)
-        report = copy_arrays(path, read_weights(path), self.params)
+        report = copy_arrays(path, read_weights(path), self.params, self._shared_places())
         self._run.parameters_changed()
         return report
 
+    load_hdf5 = copy_from
+
     def save(self, file: str | os.PathLike, *, diffs: bool = False) -> None:
         """Write all parameters as a binary caffemodel, whole or not at all."""
-        layers = []
+        write_weights(
+            os.fspath(file), self.graph.name, ((node.layer.param, blobs) for node, blobs in self._kept(diffs))
+        )
+
+    def save_hdf5(self, file: str | os.PathLike, write_diff: bool = False) -> None:
+        """Write all parameters as Caffe's ``.caffemodel.h5``, whole or not at all; shared ones once.
+
+        Raises UsageError where h5py is not installed.
+        """
+        owned = [fact.owner == fact.id for fact in self.graph.params]
+        layers = (
+            (node.name, [(data, diff, owned[i]) for i, (data, diff) in zip(node.params, blobs)])
+            for node, blobs in self._kept(write_diff)
+        )
+        write_weights_hdf5(os.fspath(file), layers)
+
+    def _kept(self, diffs: bool):
+        """What a file of weights holds: each layer and its [(array, diff or None), ...]."""
         for node in self.graph.nodes:
-            if node.type == "Split":
-                continue
-            blobs = [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
-            layers.append((node.layer.param, blobs))
-        write_weights(os.fspath(file), self.graph.name, layers)
+            if node.type != "Split":
+                yield node, [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
+
+    def _shared_places(self) -> dict[tuple[str, int], tuple[str, int]]:
+        """(layer, number) of every parameter that uses the memory of another, and of that other."""
+        facts, nodes = self.graph.params, self.graph.nodes
+        place = [(nodes[fact.node].name, fact.index) for fact in facts]
+        return {place[fact.id]: place[fact.owner] for fact in facts if fact.owner != fact.id}
 
     # -- what is inside --------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from .net import Net
 from .plan import fast  # noqa: F401 (its modules declare the row kernels)
 from .proto import caffe_pb2, parse_net
 from .solver.rates import learning_rate
-from .solver.rules import make_rule
+from .solver.rules import RULES, make_rule
 
 __all__ = ["kernel_files", "warm_up"]
 
@@ -150,7 +150,8 @@ def _run(text: str, phase: int, kernels: str, plan: str) -> None:
         net.blobs["data"].data[...] = random.standard_normal(net.blobs["data"].shape)
         net.forward()
         if phase == TRAIN:
-            param = caffe_pb2.SolverParameter(base_lr=0.001, lr_policy="fixed")
             net.backward()
-            rule = make_rule(param, net.arena)
-            rule.apply(learning_rate(param, 0), rule.gradient_norm())
+            for kind in RULES:
+                param = caffe_pb2.SolverParameter(type=kind, base_lr=0.001, lr_policy="fixed")
+                rule = make_rule(param, net.arena)
+                rule.apply(learning_rate(param, 0), rule.gradient_norm())

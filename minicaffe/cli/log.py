@@ -146,6 +146,11 @@ def score_lines(outputs, loss: float) -> list[Line]:
 
 def snapshot_lines(model_file: str, state_file: str) -> list[Line]:
     """Both files of a snapshot."""
+    if state_file.endswith(".h5"):
+        return [
+            ("solver.cpp:474", f"Snapshotting to HDF5 file {model_file}"),
+            ("sgd_solver.cpp:293", f"Snapshotting solver state to HDF5 file {state_file}"),
+        ]
     return [
         ("solver.cpp:464", f"Snapshotting to binary proto file {model_file}"),
         ("sgd_solver.cpp:284", f"Snapshotting solver state to binary proto file {state_file}"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -99,7 +98,7 @@ def _close(solver, report, results: Results, first: int, seconds: float) -> None
     if not report.tests and report.loss is not None:
         parts.append(f"training loss {report.loss:.4f}")
     model, state = report.snapshot or (None, None)
-    wrote = f"wrote {model} and {os.path.splitext(state)[1]}" if model else "no snapshot was asked for"
+    wrote = f"wrote {model} and {state[state.rindex('.solverstate') :]}" if model else "no snapshot was asked for"
     results.close(
         f"{', '.join(parts)}; {wrote}",
         name=solver.net.name,

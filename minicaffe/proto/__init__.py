@@ -5,22 +5,27 @@ from .blobs import array_from_blob, blob_from_array, blob_shape, fill_blob
 from .files import read_message, write_message, write_whole
 from .filtering import filter_net
 from .formatting import format_text
+from .hdf5 import load_h5py, write_weights_hdf5
 from .paths import find
 from .rewrite import rewrite
+from .states import TrainingState, read_training_state, write_training_state
 from .text import NetFile, SolverFile, net_file, parse_net, parse_text, read_net, read_solver, read_solver_file
-from .weights import read_mean, read_state, read_weights, write_mean, write_state, write_weights
+from .weights import check_size, read_mean, read_state, read_weights, write_mean, write_state, write_weights
 
 __all__ = [
     "NetFile",
     "SolverFile",
+    "TrainingState",
     "array_from_blob",
     "blob_from_array",
     "blob_shape",
     "caffe_pb2",
+    "check_size",
     "fill_blob",
     "filter_net",
     "find",
     "format_text",
+    "load_h5py",
     "net_file",
     "parse_net",
     "parse_text",
@@ -30,11 +35,14 @@ __all__ = [
     "read_solver",
     "read_solver_file",
     "read_state",
+    "read_training_state",
     "read_weights",
     "rewrite",
     "write_mean",
     "write_message",
     "write_state",
+    "write_training_state",
     "write_weights",
+    "write_weights_hdf5",
     "write_whole",
 ]

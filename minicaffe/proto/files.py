@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 
 from google.protobuf.message import DecodeError
 
@@ -13,6 +14,8 @@ from ..errors import ProtoError, did_you_mean
 from . import caffe_pb2
 from .binary import decode
 from .kinds import DESCRIBED, kind_of
+
+LARGEST = 2**31 - 1  # protobuf's limit for one message, in bytes
 
 _KINDS = {
     caffe_pb2.NetParameter: ("caffemodel", "a binary caffemodel"),
@@ -40,7 +43,17 @@ def read_bytes(path, wanted: str) -> bytes:
 
 
 def write_whole(path, data: bytes) -> None:
-    """Write a file whole or not at all: to a temporary file beside it, flushed to the disk, then renamed.
+    """Write a file whole or not at all; see ``replace_whole``."""
+
+    def fill(temporary: str) -> None:
+        with open(temporary, "xb") as file:
+            file.write(data)
+
+    replace_whole(path, fill)
+
+
+def replace_whole(path, fill: Callable[[str], None]) -> None:
+    """Write a file whole or not at all: ``fill`` a temporary file beside it, flush it to the disk, then rename.
 
     ProtoError if that fails; then the file is as it was before.
     """
@@ -52,17 +65,16 @@ def write_whole(path, data: bytes) -> None:
     if os.path.isdir(target):
         raise ProtoError(f"{path}: cannot be written, as it is a folder")
     try:
-        _replace(target, folder, data)
+        _replace(target, folder, fill)
     except OSError as error:
-        raise ProtoError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ProtoError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _replace(target: str, folder: str, data: bytes) -> None:
+def _replace(target: str, folder: str, fill: Callable[[str], None]) -> None:
     temporary = os.path.join(folder, f".{os.path.basename(target)}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
+        fill(temporary)
+        with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         if os.path.exists(target):
             shutil.copymode(target, temporary)
@@ -87,6 +99,8 @@ def _flush_folder(folder: str) -> None:
 def read_message(path, message_class):
     """A binary message from a file; ProtoError if it is of another kind, cut short or damaged."""
     kind, wanted = _KINDS.get(message_class, (None, f"a binary {message_class.DESCRIPTOR.name}"))
+    if os.path.isfile(path) and os.path.getsize(path) > LARGEST:
+        raise ProtoError(f"{path}: has {os.path.getsize(path)} bytes, expected {wanted} of at most {LARGEST}")
     data = read_bytes(path, wanted)
     found = kind_of(data)
     if found == "empty" or (kind and found != kind):

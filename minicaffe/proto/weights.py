@@ -1,4 +1,4 @@
-"""Weights, solver states and mean images: Caffe's own binary files, read into arrays and written from them."""
+"""Weights, solver states and mean images: Caffe's own files, read into arrays and written from them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import numpy as np
 from ..errors import ProtoError, WeightsError, shape_text
 from . import caffe_pb2
 from .blobs import array_from_blob, fill_blob
-from .files import read_message, write_message
+from .files import LARGEST, read_message, write_message
+from .hdf5 import is_hdf5, read_weights_hdf5
 
-_LARGEST = 2**31 - 1  # protobuf's limit for one message, in bytes
+_LARGEST = LARGEST - (1 << 24)  # the rest is for the options of layers, shapes and names
 
 
-def read_weights(path) -> dict[str, list[np.ndarray]]:
+def read_weights(path) -> dict[str, list[np.ndarray | None]]:
     """The blobs of each layer of a caffemodel that has any, by the layer's name, in the order of the file.
 
-    Takes the present form of layers and the older two. ProtoError if the file is not a caffemodel or is damaged;
-    WeightsError if two layers of one name have blobs.
+    Takes the present form of layers and the older two, and HDF5, told by the content; there None stands for a
+    parameter that is kept with another layer. ProtoError if the file is not a caffemodel or is damaged; WeightsError
+    if two layers of one name have blobs.
     """
+    if is_hdf5(path):
+        return read_weights_hdf5(path)
     net = read_message(path, caffe_pb2.NetParameter)
     weights: dict[str, list[np.ndarray]] = {}
     old = [layer.layer if layer.HasField("layer") else layer for layer in net.layers]
@@ -43,8 +47,7 @@ def write_weights(path, net_name: str, layers: Iterable[tuple]) -> None:
     """
     layers = [(param, list(blobs)) for param, blobs in layers]
     size = sum(np.asarray(a).nbytes for _, blobs in layers for blob in blobs for a in blob if a is not None)
-    if size > _LARGEST:
-        raise WeightsError(f"{path}: the weights are {size} bytes, expected at most {_LARGEST} for a binary caffemodel")
+    check_size(path, size, "weights")
     net = caffe_pb2.NetParameter(name=net_name)
     for param, blobs in layers:
         layer = net.layer.add()
@@ -55,8 +58,17 @@ def write_weights(path, net_name: str, layers: Iterable[tuple]) -> None:
     write_message(path, net)
 
 
+def check_size(path, size: int, what: str) -> None:
+    """Raise WeightsError where ``size`` bytes are more than one protobuf message can hold."""
+    if size > _LARGEST:
+        raise WeightsError(
+            f"{path}: the {what} are {size} bytes, expected at most {_LARGEST} for a binary file; "
+            "HDF5 has no such limit: snapshot_format: HDF5, or Net.save_hdf5"
+        )
+
+
 def read_state(path):
-    """The SolverState of a solverstate file."""
+    """The SolverState of a binary solverstate."""
     return read_message(path, caffe_pb2.SolverState)
 
 

@@ -91,8 +91,6 @@ def _check(param) -> None:
         value = getattr(param, field)
         if value < least:
             raise SolverError(f"{field} is {value}; expected at least {least}")
-    if param.snapshot_format == caffe_pb2.SolverParameter.HDF5 and param.HasField("snapshot_format"):
-        raise SolverError("snapshot_format is HDF5; expected BINARYPROTO, the form that is written here")
     if param.weight_decay < 0:
         raise SolverError(f"weight_decay is {param.weight_decay:g}; expected at least 0")
 

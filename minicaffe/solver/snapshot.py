@@ -1,7 +1,8 @@
 """Snapshots: Caffe's own two files, and beside what Caffe keeps, what an exact resume needs.
 
-PREFIX_iter_N.caffemodel holds the parameters, PREFIX_iter_N.solverstate the iteration, the history and, in a
-field that Caffe skips, the seed, every data layer's position and every counter (see ``ResumeState``).
+PREFIX_iter_N.caffemodel holds the parameters, PREFIX_iter_N.solverstate the iteration, the history and, where
+Caffe does not look, the seed, every data layer's position and every counter (see ``ResumeState``). Both are binary,
+or HDF5 with ``.h5`` at the end of their names.
 """
 
 from __future__ import annotations
@@ -13,13 +14,33 @@ import numpy as np
 
 from ..errors import SolverError, WeightsError, plural, shape_text
 from ..net import Net
-from ..proto import array_from_blob, blob_from_array, caffe_pb2, find, read_state, write_state
+from ..proto import TrainingState, caffe_pb2, check_size, find, load_h5py, read_training_state, write_training_state
+from .rates import current_step
 
 
-def snapshot_paths(prefix: str, iteration: int) -> tuple[str, str]:
+def snapshot_paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str, str]:
     """The names of the two files of iteration ``iteration``."""
-    stem = f"{prefix}_iter_{iteration}"
-    return f"{stem}.caffemodel", f"{stem}.solverstate"
+    stem, end = f"{prefix}_iter_{iteration}", ".h5" if hdf5 else ""
+    return f"{stem}.caffemodel{end}", f"{stem}.solverstate{end}"
+
+
+def check_form(param, net: Net, rule) -> None:
+    """Raise SolverError where the form of the snapshots cannot hold them: better now than after hours of training."""
+    if wants_hdf5(param):
+        load_h5py()
+        return
+    blobs = [blob for several in net.params.values() for blob in several]
+    size = sum(blob.count for blob in blobs) * net.dtype.itemsize * (2 if param.snapshot_diff else 1)
+    try:
+        check_size(f"{param.snapshot_prefix}_iter_N.caffemodel", size, "weights")
+        check_size(f"{param.snapshot_prefix}_iter_N.solverstate", rule.history.nbytes, "history")
+    except WeightsError as error:
+        raise SolverError(str(error)) from None
+
+
+def wants_hdf5(param) -> bool:
+    """Whether a solver's snapshots are HDF5; the schema's default is binary, as Caffe's is."""
+    return param.snapshot_format == caffe_pb2.SolverParameter.HDF5
 
 
 def check_prefix(prefix: str) -> None:
@@ -40,28 +61,37 @@ def make_folder(prefix: str) -> None:
         os.makedirs(folder, exist_ok=True)
 
 
-def history_views(net: Net, history: np.ndarray) -> list[np.ndarray | None]:
-    """For each parameter of the net that owns its memory, in net order, its part of ``history``; state has None."""
+def history_views(net: Net, histories: Sequence[np.ndarray]) -> list[np.ndarray | None]:
+    """The history blobs of a solver state, in its order: for each of ``histories``, every parameter's part of it.
+
+    Parameters stand in net order, those that share memory once; statistics (state) have None.
+    """
     segments = {segment.param: segment for segment in net.arena.segments}
     views: list[np.ndarray | None] = []
-    for fact in net.graph.params:
-        if fact.owner == fact.id:
+    for history in histories:
+        for fact in _owned(net):
             segment = segments.get(fact.id)
             views.append(None if segment is None else history[segment.start : segment.stop].reshape(fact.shape))
     return views
 
 
-def write_snapshot(
-    state_file: str, model_file: str, net: Net, iteration: int, step: int, history, resume, diffs
-) -> None:
-    """Write both files, each whole or not at all, the parameters first."""
-    net.save(model_file, diffs=diffs)
-    owned = [fact for fact in net.graph.params if fact.owner == fact.id]
-    state = caffe_pb2.SolverState(iter=iteration, learned_net=model_file, current_step=step, resume=resume)
-    for fact, view in zip(owned, history_views(net, history)):
-        array = np.zeros(fact.shape, net.dtype) if view is None else view
-        state.history.append(blob_from_array(array))
-    write_state(state_file, state)
+def _owned(net: Net) -> list:
+    return [fact for fact in net.graph.params if fact.owner == fact.id]
+
+
+def write_snapshot(param, net: Net, rule, iteration: int, files: tuple[str, str], resume) -> None:
+    """Write both ``files``, each whole or not at all, the parameters first, in the solver's form."""
+    model_file, state_file = files
+    hdf5 = wants_hdf5(param)
+    if hdf5:
+        net.save_hdf5(model_file, param.snapshot_diff)
+    else:
+        net.save(model_file, diffs=param.snapshot_diff)
+    views = history_views(net, rule.histories)
+    shapes = [fact.shape for fact in _owned(net)] * len(rule.histories)
+    history = [np.zeros(shape, net.dtype) if view is None else view for view, shape in zip(views, shapes)]
+    state = TrainingState(iteration, model_file, current_step(param, iteration), history, resume)
+    write_training_state(state_file, state, hdf5)
 
 
 def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequence[float]):
@@ -81,22 +111,21 @@ def resume_states(resume) -> dict[str, dict[str, dict[str, int]]]:
     return nets
 
 
-def read_snapshot(path: str, net: Net, history: np.ndarray):
-    """Load a solver state: parameters into ``net``, the past into ``history``; return the SolverState."""
-    state = read_state(path)
-    views = history_views(net, history)
+def read_snapshot(path: str, net: Net, rule) -> TrainingState:
+    """Load a solver state of either form: parameters into ``net``, the past into ``rule``; return the state."""
+    state = read_training_state(path)
+    views = history_views(net, rule.histories)
     if len(state.history) != len(views):
         raise WeightsError(
-            f"{path}: holds the history of {plural(len(state.history), 'parameter')}, the net has {len(views)}; "
-            "expected a state of the same net and solver type"
+            f"{path}: holds {plural(len(state.history), 'history blob')}, this net has {len(views)} "
+            f"under {type(rule).__name__}; expected a state of the same net and solver type"
         )
-    arrays = [array_from_blob(blob) for blob in state.history]
-    for i, (array, view) in enumerate(zip(arrays, views)):
+    for i, (array, view) in enumerate(zip(state.history, views)):
         if view is not None and array.size != view.size:
             raise WeightsError(
                 f"{path}: history {i} is {shape_text(array.shape)}, the net's parameter is {shape_text(view.shape)}"
             )
-    if not state.HasField("learned_net"):
+    if not state.learned_net:
         raise WeightsError(f"{path}: names no learned_net; expected the caffemodel it was written with")
     model = _beside(state.learned_net, path)
     if not os.path.exists(model):
@@ -104,7 +133,7 @@ def read_snapshot(path: str, net: Net, history: np.ndarray):
             f'{path}: its weights "{state.learned_net}" are neither there nor in the folder of this state'
         )
     net.copy_from(model)
-    for array, view in zip(arrays, views):
+    for array, view in zip(state.history, views):
         if view is not None:
             view[...] = array.reshape(view.shape)
     return state

@@ -21,15 +21,17 @@ from ..proto import find
 from .debug import DebugTrace
 from .definition import Definition, NetSource, read_definition
 from .events import Display, Listener, Output, TestResult
-from .rates import current_step, learning_rate
+from .rates import learning_rate
 from .rules import make_rule
 from .snapshot import (
+    check_form,
     check_prefix,
     make_folder,
     make_resume,
     read_snapshot,
     resume_states,
     snapshot_paths,
+    wants_hdf5,
     write_snapshot,
 )
 
@@ -89,6 +91,8 @@ class Solver:
         self.test_nets: list[Net] = []
         try:
             self.rule = make_rule(self.param, self.net.arena)
+            if self.param.snapshot:
+                check_form(self.param, self.net, self.rule)
             for i, source in enumerate(definition.tests):
                 self.test_nets.append(_build(source, self.seed + 1 + i, share_with=self.net, **how))
             for path in self.param.weights:
@@ -118,6 +122,7 @@ class Solver:
         param = self.param
         if param.snapshot_after_train:
             check_prefix(param.snapshot_prefix)
+            check_form(param, self.net, self.rule)
         self.listener.started(self.net.name, param.lr_policy)
         self.stopped_early = False
         self.step(max(0, param.max_iter - self.iter))
@@ -185,9 +190,9 @@ class Solver:
     def restore(self, file: str | os.PathLike) -> None:
         """Go on from a solverstate: parameters, history, iteration, and where ours says so, data and random state."""
         path = os.fspath(file)
-        state = read_snapshot(path, self.net, self.rule.history)
-        self.iter = self._displayed_at = state.iter
-        if state.HasField("resume"):
+        state = read_snapshot(path, self.net, self.rule)
+        self.iter = self._displayed_at = state.iteration
+        if state.resume is not None:
             states = resume_states(state.resume)
             self._reseed(state.resume.seed)
             for name, net in self._named_nets():
@@ -237,7 +242,7 @@ class Solver:
         norm = self.rule.gradient_norm()
         if not math.isfinite(norm):
             self._give_up("gradient", self._first_bad_gradient())
-        self.rule.apply(self.lr, norm)
+        self.rule.apply(self.lr, norm, self.iter)
         self.listener.stepped(self.iter, loss, self._images * param.iter_size)
         self.iter += 1
         return loss
@@ -325,12 +330,10 @@ class Solver:
     def _write(self, places) -> tuple[str, str]:
         param = self.param
         make_folder(param.snapshot_prefix)
-        model, state = snapshot_paths(param.snapshot_prefix, self.iter)
-        self.listener.snapshotting(model, state)
-        resume = make_resume(self.seed, places, self._losses)
-        step = current_step(param, self.iter)
-        write_snapshot(state, model, self.net, self.iter, step, self.rule.history, resume, param.snapshot_diff)
-        return model, state
+        files = snapshot_paths(param.snapshot_prefix, self.iter, wants_hdf5(param))
+        self.listener.snapshotting(*files)
+        write_snapshot(param, self.net, self.rule, self.iter, files, make_resume(self.seed, places, self._losses))
+        return files
 
     def _named_nets(self) -> list[tuple[str, Net]]:
         return [("train", self.net), *((f"test{i}", net) for i, net in enumerate(self.test_nets))]

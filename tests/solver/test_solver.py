@@ -120,13 +120,70 @@ def test_resumed_display_is_smoothed_over_the_same_losses(tiny):
     assert part.last.loss == full.last.loss
 
 
-def test_same_bits_on_any_number_of_threads(tiny):
+RULES = {  # overrides that a rule needs beside its name
+    "SGD": {},
+    "Nesterov": {},
+    "AdaGrad": {"momentum": "0"},
+    "RMSProp": {"momentum": "0", "base_lr": "0.01"},
+    "AdaDelta": {"momentum": "0.9", "delta": "1e-6", "base_lr": "1"},
+    "Adam": {"base_lr": "0.01"},
+}
+
+
+def of_type(rule, **more):
+    return {"type": rule, **RULES[rule], **more}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+def test_every_rule_resumes_with_the_same_bits(tiny, rule, form):
+    overrides = of_type(rule, snapshot_format=form)
+    straight = get_solver(tiny, overrides=overrides)
+    straight.step(5)
+    before = get_solver(tiny, overrides=overrides)
+    before.step(3)
+    _, state = before.snapshot()
+    resumed = get_solver(tiny, overrides=overrides, seed=99)
+    resumed.restore(state)
+    resumed.step(2)
+    assert np.array_equal(everything(straight), everything(resumed))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_learns(tiny, rule):
+    solver = get_solver(tiny, overrides=of_type(rule, stepsize="1000"))
+    first = solver.step(1)
+    solver.step(119)
+    assert np.mean([solver.step(1) for _ in range(5)]) < 0.7 * first
+
+
+def test_a_frozen_parameter_keeps_its_history_going(tiny, tmp_path):
+    """As in Caffe: from its decay alone, where the rate is no part of the history."""
+    net = tmp_path / "net.prototxt"
+    net.write_text(net.read_text().replace("param { lr_mult: 1 }", "param { lr_mult: 0 }"))
+    for rule in RULES:
+        solver = get_solver(tiny, overrides=of_type(rule))
+        was = solver.net.params["ip"][0].data.copy()
+        solver.step(1)
+        assert np.array_equal(solver.net.params["ip"][0].data, was)
+        ip = next(s for s in solver.net.arena.segments if s.lr_mult == 0)
+        assert solver.rule.histories[0][ip.start : ip.stop].any() == (rule not in ("SGD", "Nesterov"))
+
+
+def test_a_state_of_another_rule_is_refused(tiny):
+    _, state = get_solver(tiny, overrides=of_type("Adam")).snapshot()
+    with pytest.raises(WeightsError, match="holds 18 history blobs, this net has 9 under SGD; expected a state of"):
+        get_solver(tiny).restore(state)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_same_bits_on_any_number_of_threads(tiny, rule):
     usual = threads()
     results = []
     try:
         for number in (1, 2, 3):
             set_threads(number)
-            solver = get_solver(tiny)
+            solver = get_solver(tiny, overrides=of_type(rule))
             solver.step(6)
             results.append(everything(solver))
     finally:
@@ -370,7 +427,13 @@ def test_a_gradient_that_is_not_finite_stops_too(tiny):
         ({"iter_size": "0"}, "iter_size is 0; expected at least 1"),
         ({"test_iter": "3,4", "test_net": "x"}, None),
         ({"test_interval": "0"}, "found test_iter but no test_interval"),
-        ({"snapshot_format": "HDF5"}, "snapshot_format is HDF5; expected BINARYPROTO"),
+        ({"type": "Adagrad"}, 'solver type is "Adagrad"; expected one of SGD, .*did you mean "AdaGrad"'),
+        ({"type": "AdaGrad"}, 'momentum is 0.9; solver type "AdaGrad" has none, so expected no momentum'),
+        ({"type": "RMSProp"}, 'momentum is 0.9; solver type "RMSProp" has none, so expected no momentum'),
+        ({"type": "RMSProp", "momentum": "0", "rms_decay": "1"}, "rms_decay is 1; expected at least 0 and below 1"),
+        ({"type": "AdaDelta", "momentum": "1"}, "momentum is 1; expected at least 0 and below 1"),
+        ({"type": "Adam", "momentum2": "1"}, "momentum2 is 1; expected at least 0 and below 1"),
+        ({"type": "Adam", "delta": "-1"}, "delta is -1; expected at least 0"),
         ({"train_net": "other.prototxt"}, "found net and train_net; expected one of net, net_param"),
         ({"net": "nowhere.prototxt"}, "nowhere.prototxt: no such file"),
     ],
