@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -20,6 +21,12 @@ def start(case, folder, plan="inspect"):
     """The solver of a recorded case, its files in ``folder``, its inputs and initial parameters set."""
     (folder / "net.prototxt").write_text(str(case["net"]))
     (folder / "solver.prototxt").write_text(str(case["solver"]))
+    if case["hdf5"]:
+        (folder / "list.txt").write_text(f"{folder}/data.h5\n")
+        with h5py.File(folder / "data.h5", "w") as file:
+            for key in case.files:
+                if key.startswith("data_"):
+                    file[key.removeprefix("data_")] = case[key]
     solver = get_solver(folder / "solver.prototxt", overrides={"snapshot_prefix": str(folder / "s")}, plan=plan)
     set_inputs(case, solver)
     for i, blob in enumerate(blobs(case, solver)):
@@ -29,7 +36,7 @@ def start(case, folder, plan="inspect"):
 
 def set_inputs(case, solver):
     for key in case.files:
-        if key.startswith("data_"):
+        if key.startswith("data_") and not case["hdf5"]:
             solver.net.blobs[key.removeprefix("data_")].data[...] = case[key]
 
 
@@ -120,7 +127,7 @@ def test_writes_the_snapshot_that_caffe_wrote(path, tmp_path):
 
 
 def test_all_recorded_runs_are_here():
-    assert len(RUNS) >= 53 and len(SNAPSHOTS) == 7
+    assert len(RUNS) >= 57 and len(SNAPSHOTS) == 7
     assert {str(get_type(np.load(path))) for path in RUNS} == set(RULES)
 
 
