@@ -79,7 +79,7 @@ def _wanted_bottoms(graph: Graph, params) -> list[tuple[bool, ...]]:
 def _refuse_labels(node: Node, wanted) -> None:
     for i, want in enumerate(wanted):
         if want and i in node.layer.no_gradient:
-            reason = "it holds labels" if i else f"{node.type} gives none"
+            reason = "it holds labels or indices" if i else f"{node.type} gives none"
             raise GraphError(
                 [
                     f'{node.place}: layer "{node.name}" ({node.type}): bottom {i} "{node.layer.param.bottom[i]}" '
