@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
-from . import check, convert_imageset, data, image_mean, test, time, train, upgrade, warmup
+from . import check, convert_imageset, data, device_query, image_mean, test, time, train, upgrade, warmup
 from .flags import parse, split_command
 from .usage import command_help, overview
 
@@ -26,6 +26,7 @@ COMMANDS = (
     convert_imageset.COMMAND,
     image_mean.COMMAND,
     upgrade.COMMAND,
+    device_query.COMMAND,
     warmup.COMMAND,
 )
 
@@ -93,11 +94,11 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _find(name: str, commands):
-    name = name.replace("_", "-")  # Caffe's tools are spelled convert_imageset
-    if name not in commands:
+    hyphened = name.replace("_", "-")  # Caffe's tools are spelled convert_imageset
+    if hyphened not in commands:
         near = did_you_mean(name, commands) or f"; expected one of {', '.join(commands)}"
         raise UsageError(f'"{name}" is no command{near}')
-    return commands[name]
+    return commands[hyphened]
 
 
 def _refuse(*sentences: str) -> int:

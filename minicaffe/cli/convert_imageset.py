@@ -116,9 +116,9 @@ class _Run:
 COMMAND = Command(
     name="convert-imageset",
     summary="image files and a list of labels to a database",
-    about="Reads the images that LIST names, a path and a label in each line, below ROOT, and writes an LMDB of "
-    "Datums, as Caffe's convert_imageset does. Lines that cannot be used are reported, all of them, and then nothing "
-    "is written; with --skip_bad they are left out.",
+    about="Reads the images that LIST names, a path and a label in each line, below ROOT, and writes a database "
+    "of Datums, as Caffe's convert_imageset does. Lines that cannot be used are reported, all of them, and then "
+    "nothing is written; with --skip_bad they are left out.",
     subject="root list database",
     flags=(
         Flag("root", "ROOT", "the folder that the paths begin at, or what stands before each of them"),
@@ -127,7 +127,7 @@ COMMAND = Command(
         Flag("gray", "", "read the images as grey ones, of one channel"),
         Flag("shuffle", "", "write them in a random order"),
         Flag("seed", "N", "which random order: the same number gives the same", whole(0), 0),
-        Flag("backend", "KIND", "lmdb", one_of("lmdb", "leveldb"), "lmdb"),
+        Flag("backend", "KIND", "lmdb or leveldb", one_of("lmdb", "leveldb"), "lmdb"),
         Flag("resize_width", "N", "pixels to resize to, with --resize_height; 0: as they are", whole(0), 0),
         Flag("resize_height", "N", "pixels to resize to, with --resize_width; 0: as they are", whole(0), 0),
         Flag("check_size", "", "an image of another size than the first is an error"),

@@ -24,6 +24,10 @@ def run(options: dict[str, Any]) -> int:
             from ..data.cifar10 import build_cifar10
 
             made = build_cifar10(options["source"], out, stages)
+        elif name == "mnist":
+            from ..data.mnist import build_mnist
+
+            made = build_mnist(options["source"], out, stages)
         else:
             from ..data.shapes10 import build_shapes10
 
@@ -51,22 +55,28 @@ class _Stages:
 
 COMMAND = Command(
     name="data",
-    summary="build a data set: cifar10 or shapes10",
+    summary="build a data set: cifar10, mnist or shapes10",
     about="Writes a training LMDB, a test LMDB and mean.binaryproto. A set that is there already is left alone.",
     subject="dataset",
     flags=(
         Flag(
             "dataset",
             "SET",
-            "cifar10, or shapes10 (made by procedure, needs no download)",
-            one_of("cifar10", "shapes10"),
+            "cifar10, mnist, or shapes10 (made by procedure, needs no download)",
+            one_of("cifar10", "mnist", "shapes10"),
         ),
-        Flag("source", "PATH", "cifar10: a folder with data_batch_*.bin or the binary archive; fetched if not given"),
+        Flag(
+            "source",
+            "PATH",
+            "cifar10: a folder with data_batch_*.bin or the binary archive; mnist: a folder with the four IDX files, "
+            "packed or not; fetched if not given",
+        ),
         Flag("out", "FOLDER", "where to write; data/SET if not given"),
     ),
     examples=(
         "minicaffe data cifar10",
         "minicaffe data cifar10 --source cifar-10-binary.tar.gz --out data/cifar10",
+        "minicaffe data mnist --source downloads/mnist",
         "minicaffe data shapes10",
     ),
     run=run,

@@ -57,13 +57,13 @@ def run(options: dict[str, Any]) -> int:
 COMMAND = Command(
     name="compute-image-mean",
     summary="the mean image of a database",
-    about="Adds up all images of an LMDB and writes their mean as a binaryproto, which mean_file of a net reads; the "
-    "mean of each channel, for mean_value, is printed, as by Caffe's compute_image_mean.",
+    about="Adds up all images of a database and writes their mean as a binaryproto, which mean_file of a net reads; "
+    "the mean of each channel, for mean_value, is printed, as by Caffe's compute_image_mean.",
     subject="database output",
     flags=(
         Flag("database", "DB", "the database; encoded images are decoded"),
         Flag("output", "FILE", "the binaryproto to write; nothing is written if not given", needed=False),
-        Flag("backend", "KIND", "lmdb", one_of("lmdb", "leveldb"), "lmdb"),
+        Flag("backend", "KIND", "accepted for Caffe's sake; the folder says", one_of("lmdb", "leveldb"), "lmdb"),
     ),
     examples=(
         "minicaffe compute-image-mean train_lmdb mean.binaryproto",

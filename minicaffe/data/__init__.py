@@ -11,7 +11,9 @@ from .leveldb_source import LevelDbSource, leveldb_package
 from .lmdb_source import LmdbSource
 from .lmdb_writer import write_lmdb
 from .mean import compute_mean
+from .mnist import build_mnist
 from .progress import Progress
+from .records import new_database
 from .shapes10 import build_shapes10
 from .source import Source, steady
 from .transform import Transformer, mean_of
@@ -34,11 +36,13 @@ __all__ = [
     "WindowOptions",
     "WindowSource",
     "build_cifar10",
+    "build_mnist",
     "build_shapes10",
     "compute_mean",
     "hdf5_package",
     "leveldb_package",
     "mean_of",
+    "new_database",
     "open_database",
     "read_windows",
     "steady",

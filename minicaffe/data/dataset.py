@@ -1,7 +1,8 @@
-"""A data set as the CIFAR-10 example lays it out: two LMDBs, the mean image and the class names."""
+"""A data set as Caffe's examples lay it out: two LMDBs, the mean image and, for some, the class names."""
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ __all__ = ["SHAPE", "Blocks", "DataSet", "workshop"]
 
 SHAPE = (3, 32, 32)
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
-"""Images (N, 3, 32, 32) uint8 and labels (N), some at a time."""
+"""Images (N, C, H, W) uint8 and labels (N), some at a time."""
 
 _TEMPORARY = ".building"
 
@@ -31,7 +32,8 @@ _TEMPORARY = ".building"
 class DataSet:
     """``folder`` with NAME_train_lmdb, NAME_test_lmdb, mean.binaryproto (of the training set) and batches.meta.txt.
 
-    ``train_count`` and ``test_count`` are the records; ``fresh`` tells whether this call has made them.
+    ``train_count`` and ``test_count`` are the records; ``fresh`` tells whether this call has made them. ``shape`` is
+    that of an image, and a key has at least ``digits`` digits.
     """
 
     folder: Path
@@ -39,6 +41,8 @@ class DataSet:
     train_count: int
     test_count: int
     fresh: bool = False
+    shape: tuple[int, int, int] = SHAPE
+    digits: int = 5
 
     @property
     def train(self) -> Path:
@@ -62,23 +66,24 @@ class DataSet:
             return (
                 _count(self.train) == self.train_count
                 and _count(self.test) == self.test_count
-                and read_mean(str(self.mean)).size == SHAPE[0] * SHAPE[1] * SHAPE[2]
+                and read_mean(str(self.mean)).size == math.prod(self.shape)
             )
         except MinicaffeError:
             return False
 
     def write(self, train: Blocks, test: Blocks, classes: Sequence[str], progress: Progress = ignore) -> None:
-        """Fill ``folder``, which has none of it yet."""
-        write_lmdb(self.train, train, self.train_count, SHAPE, "train", progress)
-        write_lmdb(self.test, test, self.test_count, SHAPE, "test", progress)
+        """Fill ``folder``, which has none of it yet; without ``classes`` there is no file of their names."""
+        write_lmdb(self.train, train, self.train_count, self.shape, "train", progress, self.digits)
+        write_lmdb(self.test, test, self.test_count, self.shape, "test", progress, self.digits)
         source = LmdbSource(self.train)
         write_mean(str(self.mean), compute_mean(source, progress))
         source.close()
-        self.classes.write_text("".join(f"{name}\n" for name in classes))
+        if classes:
+            self.classes.write_text("".join(f"{name}\n" for name in classes))
 
     def move_to(self, folder: Path) -> None:
         """Put everything into ``folder``, in place of what has the same name there."""
-        for piece in (self.train, self.test, self.classes, self.mean):
+        for piece in filter(Path.exists, (self.train, self.test, self.classes, self.mean)):
             target = folder / piece.name
             if target.is_dir():
                 shutil.rmtree(target)

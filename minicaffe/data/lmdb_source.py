@@ -49,7 +49,7 @@ def _check_folder(path: str) -> None:
     if not folder.is_dir():
         siblings = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
         kind = folder.name.split("_")[0]
-        made = f'; "minicaffe data {kind}" makes it' if kind in ("cifar10", "shapes10") else ""
+        made = f'; "minicaffe data {kind}" makes it' if kind in ("cifar10", "mnist", "shapes10") else ""
         raise DataError(f"{path}: no such folder{did_you_mean(folder.name, siblings) or made}")
     file = folder / "data.mdb"
     if not file.is_file():

@@ -27,6 +27,7 @@ def write_lmdb(
     shape: tuple[int, int, int],
     stage: str = "write",
     progress: Progress = ignore,
+    digits: int = 5,
 ) -> None:
     """Make the new folder ``path`` an LMDB of ``count`` images of ``shape``, with the keys "00000", "00001", ...
 
@@ -34,7 +35,7 @@ def write_lmdb(
     the disk when this returns. Raises DataError if ``path`` cannot be written.
     """
     size = count * (math.prod(shape) + _PER_RECORD) + _ROOM
-    digits = max(5, len(str(count - 1)))
+    digits = max(digits, len(str(count - 1)))
     index = 0
     try:
         with lmdb.open(os.fspath(path), map_size=size, sync=False, lock=False) as env:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from minicaffe.cli import main
-from minicaffe.data import LmdbSource
+from minicaffe.data import LmdbSource, open_database
 from minicaffe.data.images import resize
 from minicaffe.proto import caffe_pb2
 
@@ -108,6 +108,18 @@ def test_encode_type_alone_encodes(folder):
     assert datum.encoded
     with Image.open(io.BytesIO(datum.data)) as picture:
         assert picture.format == "JPEG"
+
+
+def test_a_leveldb(folder, capsys):
+    pytest.importorskip("plyvel")
+    assert main(["convert-imageset", "images", "list.txt", "db", "-backend", "leveldb"]) == 0
+    source = open_database("db")
+    assert (source.count, source.shape) == (5, (3, 6, 8))
+    assert (source.record()[0] == pixels("images/a 0.png")).all()
+    source.close()
+    capsys.readouterr()
+    assert main(["compute-image-mean", "-backend=leveldb", "db"]) == 0
+    assert capsys.readouterr().out.startswith("mean of 5 images of 3 x 6 x 8: ")
 
 
 def bad_list(folder):

@@ -1,6 +1,7 @@
 """``minicaffe data``: what is built and what is said."""
 
 import signal
+import struct
 
 import numpy as np
 import pytest
@@ -34,6 +35,23 @@ def test_cifar10_from_a_folder(tmp_path, capsys):
     assert main(["data", "cifar10", "--source", str(source), "--out", out]) == 0
     assert capsys.readouterr().out == f"cifar10: 50,000 training and 10,000 test images in {out}\n"
     assert (tmp_path / "built" / "mean.binaryproto").is_file()
+
+
+def test_mnist_from_a_folder(tmp_path, capsys):
+    source, out = tmp_path / "idx", tmp_path / "built"
+    source.mkdir()
+    for name, shape in (
+        ("train-images-idx3", (6, 28, 28)),
+        ("train-labels-idx1", (6,)),
+        ("t10k-images-idx3", (2, 28, 28)),
+        ("t10k-labels-idx1", (2,)),
+    ):
+        head = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+        (source / f"{name}-ubyte").write_bytes(head + bytes(np.zeros(shape, np.uint8)))
+    assert main(["data", "mnist", "--source", str(source), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"mnist: 6 training and 2 test images in {out}\n"
+    assert main(["data", "mnist", "--source", str(source), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.endswith("already there\n")
 
 
 def test_a_source_that_is_not_there(tmp_path, capsys):

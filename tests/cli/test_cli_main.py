@@ -52,11 +52,12 @@ def test_nothing_heavy_is_loaded_before_a_command_needs_it(code):
     [
         (["trian"], '"trian" is no command; did you mean "train"?'),
         (["upsample"], '"upsample" is no command; expected one of train, test, time, '),
+        (["device_qeury"], '"device_qeury" is no command; did you mean "device-query"?'),
         (["help", "tset"], '"tset" is no command; did you mean "test"?'),
         (["--json"], "no command given; expected one of train, test, time, "),
         (["train", "s", "--snapshot", "a", "--weights", "b"], "--snapshot resumes a training and --weights begins"),
         (["test", "n"], "test needs weights; expected --weights FILE"),
-        (["data", "cifar"], 'SET is "cifar"; expected cifar10 or shapes10; did you mean "cifar10"?'),
+        (["data", "cifar"], 'SET is "cifar"; expected cifar10, mnist or shapes10; did you mean "cifar10"?'),
         (["train", "caf\udce9.prototxt"], "'caf\\udce9.prototxt' is not written in UTF-8; expected names"),
         (["data", "shapes10", "--source", "x"], "shapes10 is made by procedure and takes no --source"),
     ],

@@ -1,5 +1,7 @@
 """New databases: any size, whole or not at all."""
 
+import sys
+
 import lmdb
 import pytest
 
@@ -48,17 +50,42 @@ def test_two_at_once_beside_each_other(tmp_path):
 
 
 def test_a_full_disk(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+    class Environment:
+        def begin(self, write):
+            raise lmdb.DiskError("mdb_txn_commit: No space left on device")
 
-    monkeypatch.setattr(records._LmdbWriter, "_write", full)
+        def close(self):
+            pass
+
+    monkeypatch.setattr(lmdb, "open", lambda *_, **__: Environment())
     with pytest.raises(DataError, match=r"db: the LMDB cannot be written \(.*No space left.*bytes are free\)$"):
         with new_database(tmp_path / "db") as put:
             put(b"a", b"b")
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_leveldb(tmp_path, monkeypatch):
+    plyvel = pytest.importorskip("plyvel")
+    monkeypatch.setattr(records, "_RECORDS", 7)
+    items = {f"{k:05d}".encode(): bytes([k]) * k for k in range(100)}
+    with new_database(tmp_path / "db", "leveldb") as put:
+        for key, value in items.items():
+            put(key, value)
+    db = plyvel.DB(str(tmp_path / "db"))
+    assert dict(db) == items
+    db.close()
+
+
+def test_a_leveldb_without_its_package(tmp_path, monkeypatch):
+    for name in ("plyvel", "plyvel_next"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(DataError, match=r"db: a LevelDB needs plyvel.*pip install minicaffe\[leveldb\]$"):
+        with new_database(tmp_path / "db", "leveldb"):
+            raise AssertionError
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_other_backends(tmp_path):
-    with pytest.raises(UsageError, match=r"of backend rocksdb cannot be written; expected lmdb"):
+    with pytest.raises(UsageError, match=r'of backend "rocksdb" cannot be written; expected lmdb or leveldb$'):
         with new_database(tmp_path / "db", "rocksdb"):
             raise AssertionError
