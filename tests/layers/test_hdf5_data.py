@@ -14,15 +14,16 @@ from minicaffe.solver import get_solver
 RUNS = sorted((Path(__file__).parents[1] / "golden" / "solvers_hdf5").glob("*.npz"))
 
 
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
-def test_batches_and_parameters_are_caffes(path, tmp_path, monkeypatch):
+def test_batches_and_parameters_are_caffes(path, plan, tmp_path, monkeypatch):
     case = np.load(path)
     (tmp_path / "net.prototxt").write_text(str(case["net"]))
     (tmp_path / "solver.prototxt").write_text(str(case["solver"]))
     (tmp_path / "list.txt").write_text("data.h5\n")
     write(tmp_path / "data.h5", x=case["data_x"], t=case["data_t"])
     monkeypatch.chdir(tmp_path)
-    solver = get_solver(tmp_path / "solver.prototxt")
+    solver = get_solver(tmp_path / "solver.prototxt", plan=plan)
     weights = solver.net.params["i1"]
     for i, blob in enumerate(weights):
         blob.data[...] = case[f"init_{i}"]
@@ -32,6 +33,25 @@ def test_batches_and_parameters_are_caffes(path, tmp_path, monkeypatch):
         for i, blob in enumerate(weights):
             np.testing.assert_allclose(blob.data, case[f"params_{i}"][k], rtol=1e-5, atol=1e-6)
     solver.net.close()
+
+
+def test_a_run_resumed_from_a_snapshot_is_the_same_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    case = np.load(RUNS[0])
+    write(tmp_path / "data.h5", x=case["data_x"], t=case["data_t"])
+    net = str(case["net"]).replace("batch_size: 5", "batch_size: 5 shuffle: true").replace("list.txt", "data.h5")
+    (tmp_path / "net.prototxt").write_text(net)
+    (tmp_path / "solver.prototxt").write_text(str(case["solver"]))
+    straight = get_solver(tmp_path / "solver.prototxt")
+    straight.step(4)
+    straight.snapshot()
+    straight.step(7)
+    resumed = get_solver(tmp_path / "solver.prototxt")
+    resumed.restore("s_iter_4.solverstate")
+    resumed.step(7)
+    for one, other in zip(straight.net.params["i1"], resumed.net.params["i1"]):
+        assert (one.data == other.data).all()
+    assert straight.net.state() == resumed.net.state()
 
 
 def test_the_cases_are_here():
