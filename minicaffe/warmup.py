@@ -102,6 +102,8 @@ _LAYERS = [
     ("", "Silence", "softmap", ""),
     ("accuracy", "Accuracy", "nobias label", ""),
     ("five", "Accuracy", "nobias label", "accuracy_param { top_k: 3 }"),
+    ("lstm", "LSTM", "made target", "recurrent_param { num_output: 4 FILL }"),
+    ("rnn", "RNN", "lstm target", "recurrent_param { num_output: 4 FILL } loss_weight: 1"),
     ("loss", "SoftmaxWithLoss", "nobias label", ""),
     ("distance", "EuclideanLoss", "soft target", ""),
 ]
