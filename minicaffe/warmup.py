@@ -24,6 +24,7 @@ _SIZE = 16
 _INPUTS = f"""
 layer {{ name: "data" type: "Input" top: "data" top: "label" top: "target"
   input_param {{ shape {{ dim: 8 dim: 3 dim: {_SIZE} dim: {_SIZE} }} shape {{ dim: 8 }} shape {{ dim: 8 dim: 4 }} }} }}
+layer {{ name: "matrix" type: "Input" top: "matrix" input_param {{ shape {{ dim: 4 dim: 4 }} }} }}
 layer {{ name: "made" type: "DummyData" top: "made"
   dummy_data_param {{ shape {{ dim: 8 dim: 4 dim: {_SIZE} dim: {_SIZE} }} data_filler {{ type: "gaussian" }} }} }}
 """
@@ -106,6 +107,17 @@ _LAYERS = [
     ("rnn", "RNN", "lstm target", "recurrent_param { num_output: 4 FILL } loss_weight: 1"),
     ("loss", "SoftmaxWithLoss", "nobias label", ""),
     ("distance", "EuclideanLoss", "soft target", ""),
+    ("hinge", "HingeLoss", "nobias label", ""),
+    ("pairs", "ContrastiveLoss", "ipall soft label", ""),
+    ("likelihood", "MultinomialLogisticLoss", "soft label", ""),
+    ("binary", "SigmoidCrossEntropyLoss", "ipall target", ""),
+    ("gain", "InfogainLoss", "nobias label matrix", ""),
+    ("picked", "Embed", "label", "embed_param { num_output: 4 input_dim: 2 bias_term: false }"),
+    ("vector", "Embed", "label", "embed_param { num_output: 4 input_dim: 2 }"),
+    ("learned", "Parameter", "", "parameter_param { shape { dim: 8 dim: 4 } }"),
+    ("three", "Eltwise", "picked vector learned", ""),
+    ("tiles", "Tile", "three", "tile_param { tiles: 2 }"),
+    ("pieces", "Reshape", "tiles", "reshape_param { shape { dim: 0 dim: 4 dim: -1 } } loss_weight: 0.001"),
 ]
 
 
