@@ -11,7 +11,19 @@ from collections.abc import Sequence
 
 from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
-from . import check, convert_imageset, data, device_query, image_mean, test, time, train, upgrade, warmup
+from . import (
+    check,
+    convert_imageset,
+    data,
+    device_query,
+    extract_features,
+    image_mean,
+    test,
+    time,
+    train,
+    upgrade,
+    warmup,
+)
 from .flags import parse, split_command
 from .usage import command_help, overview
 
@@ -25,6 +37,7 @@ COMMANDS = (
     data.COMMAND,
     convert_imageset.COMMAND,
     image_mean.COMMAND,
+    extract_features.COMMAND,
     upgrade.COMMAND,
     device_query.COMMAND,
     warmup.COMMAND,
