@@ -14,7 +14,7 @@ from .lowering import LOWERINGS, Lowered
 from .memory import Layout, lay_out
 from .regions import make_regions
 
-for _module in ("concat", "convolution", "inner_product", "lrn", "normalise", "pointwise", "pooling"):
+for _module in ("concat", "convolution", "functions", "inner_product", "lrn", "normalise", "pointwise", "pooling"):
     importlib.import_module(f".{_module}", __package__)  # each makes its lowerings known
 
 Pass = tuple  # of programs (lists of regions) and PlainSteps

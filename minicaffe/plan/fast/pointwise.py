@@ -27,47 +27,47 @@ _PIECE = 1024
 """Least numbers of a part of an image."""
 
 
-class _Pointwise:
+class Pointwise:
     """Access to values of one shape in a layout that is chosen for a step."""
 
     def __init__(self, b: Builder, node: Node, top: int):
         self.b, self.node, self.bottoms, self.top = b, node, node.bottoms, top
 
-    def _lanes(self, values=(), diffs=()) -> bool:
+    def on_lanes(self, values=(), diffs=()) -> bool:
         """Whether to work on lanes, for a step that reads these."""
         b = self.b
         return any(b.has_lanes(value) for value in values) or any(b.has_diff_lanes(value) for value in diffs)
 
-    def _size(self, lanes: bool) -> tuple[int, int]:
+    def size(self, lanes: bool) -> tuple[int, int]:
         """The numbers of an image, and into how many parts to cut it."""
         image = self.b.image(self.bottoms[0])
         size = image.pixels * (image.lanes if lanes else image.channels)
         return size, self.b.parts(-(-size // _PIECE))
 
-    def _data(self, lanes: bool) -> Callable[[int], Buffer]:
+    def data(self, lanes: bool) -> Callable[[int], Buffer]:
         return self.b.lanes if lanes else self.b.planes
 
-    def _diff(self, lanes: bool) -> Callable[[int], Buffer]:
+    def diff(self, lanes: bool) -> Callable[[int], Buffer]:
         return self.b.diff_lanes if lanes else self.b.diff_planes
 
-    def _new(self, lanes: bool) -> Buffer:
+    def new(self, lanes: bool) -> Buffer:
         return (self.b.new_lanes if lanes else self.b.new_planes)(self.top)
 
-    def _new_diff(self, lanes: bool, value: int) -> Buffer:
+    def new_diff(self, lanes: bool, value: int) -> Buffer:
         return (self.b.new_diff_lanes if lanes else self.b.new_diff_planes)(value)
 
     def _through(self, bottom: int, side: int | None, kind: int, slope: float, factor: float) -> None:
         """The gradient of ``bottom``: that of the top, through an activation if any, times ``factor``."""
-        lanes = self._lanes((side,) if side is not None else (), (self.top,))
-        size, parts = self._size(lanes)
-        dy = self._diff(lanes)(self.top)
-        by = dy if side is None else self._data(lanes)(side)
-        dx = self._new_diff(lanes, bottom)
+        lanes = self.on_lanes((side,) if side is not None else (), (self.top,))
+        size, parts = self.size(lanes)
+        dy = self.diff(lanes)(self.top)
+        by = dy if side is None else self.data(lanes)(side)
+        dx = self.new_diff(lanes, bottom)
         self.b.step(activate_gradient, ActivateGradient(dy, by, dx, size, kind, slope, factor, parts), parts)
 
     def _sum(self, sources: list[Buffer], factors: list[float], y: Buffer, lanes: bool, relu: Node | None) -> None:
         """y = the sum of ``sources`` times ``factors``, two or more, and a ReLU."""
-        size, parts = self._size(lanes)
+        size, parts = self.size(lanes)
         a, factor = sources[0], factors[0]
         for i in range(1, len(sources)):
             rectified = relu is not None and i == len(sources) - 1
@@ -78,13 +78,13 @@ class _Pointwise:
             a, factor = y, 1.0
 
 
-class Activation(_Pointwise):
+class Activation(Pointwise):
     """y = act(x)."""
 
     def forward(self):
-        lanes = self._lanes(self.bottoms)
-        size, parts = self._size(lanes)
-        x, y = self._data(lanes)(self.bottoms[0]), self._new(lanes)
+        lanes = self.on_lanes(self.bottoms)
+        size, parts = self.size(lanes)
+        x, y = self.data(lanes)(self.bottoms[0]), self.new(lanes)
         values = Activate(x, y, size, ACTIVATIONS[self.node.type], slope_of(self.node), parts)
         self.b.step(activate, values, parts)
 
@@ -95,7 +95,7 @@ class Activation(_Pointwise):
             self._through(self.bottoms[0], side, ACTIVATIONS[self.node.type], slope, 1.0)
 
 
-class Sum(_Pointwise):
+class Sum(Pointwise):
     """y = relu(sum of coefficient * x), with or without the ReLU."""
 
     def __init__(self, b: Builder, node: Node, top: int, relu: Node | None):
@@ -103,9 +103,9 @@ class Sum(_Pointwise):
         self.relu, self.factors = relu, node.layer.coefficients
 
     def forward(self):
-        lanes = self._lanes(self.bottoms)
-        sources = [self._data(lanes)(bottom) for bottom in self.bottoms]
-        self._sum(sources, self.factors, self._new(lanes), lanes, self.relu)
+        lanes = self.on_lanes(self.bottoms)
+        sources = [self.data(lanes)(bottom) for bottom in self.bottoms]
+        self._sum(sources, self.factors, self.new(lanes), lanes, self.relu)
 
     def backward(self):
         made: dict[float, int] = {} if self.relu else {1.0: self.top}
@@ -123,27 +123,27 @@ class Sum(_Pointwise):
             made[factor] = bottom
 
 
-class ProductOfTwo(_Pointwise):
+class ProductOfTwo(Pointwise):
     """y = a b."""
 
     def forward(self):
-        lanes = self._lanes(self.bottoms)
-        self._multiply(*map(self._data(lanes), self.bottoms), self._new(lanes), lanes)
+        lanes = self.on_lanes(self.bottoms)
+        self._multiply(*map(self.data(lanes), self.bottoms), self.new(lanes), lanes)
 
     def backward(self):
         for i, bottom in enumerate(self.bottoms):
             if self.b.wanted(self.node, i):
                 other = self.bottoms[1 - i]
-                lanes = self._lanes((other,), (self.top,))
-                dy, by = self._diff(lanes)(self.top), self._data(lanes)(other)
-                self._multiply(dy, by, self._new_diff(lanes, bottom), lanes)
+                lanes = self.on_lanes((other,), (self.top,))
+                dy, by = self.diff(lanes)(self.top), self.data(lanes)(other)
+                self._multiply(dy, by, self.new_diff(lanes, bottom), lanes)
 
     def _multiply(self, a: Buffer, b: Buffer, y: Buffer, lanes: bool):
-        size, parts = self._size(lanes)
+        size, parts = self.size(lanes)
         self.b.step(product, Product(a, b, y, size, parts), parts)
 
 
-class Split(_Pointwise):
+class Split(Pointwise):
     """Every top is x; dx = the sum of the tops' gradients that there are."""
 
     def forward(self):
@@ -157,12 +157,12 @@ class Split(_Pointwise):
         if len(there) == 1:
             self.b.alias_diff(self.bottoms[0], there[0])
             return
-        lanes = self._lanes((), there)
-        sources = [self._diff(lanes)(top) for top in there]
-        self._sum(sources, [1.0] * len(there), self._new_diff(lanes, self.bottoms[0]), lanes, None)
+        lanes = self.on_lanes((), there)
+        sources = [self.diff(lanes)(top) for top in there]
+        self._sum(sources, [1.0] * len(there), self.new_diff(lanes, self.bottoms[0]), lanes, None)
 
 
-class Identity(_Pointwise):
+class Identity(Pointwise):
     """y is x, number by number and axis by axis."""
 
     def forward(self):
@@ -173,7 +173,7 @@ class Identity(_Pointwise):
             self.b.alias_diff(self.bottoms[0], self.top)
 
 
-class Reshaped(_Pointwise):
+class Reshaped(Pointwise):
     """y is x under another shape, in Caffe's order."""
 
     def forward(self):
