@@ -128,10 +128,18 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     above, below, of_above, of_below = _places(image.shape[1], height, at_edge=False)
     total = np.full((len(image), height, width), 2, np.int32)
     for rows, of_rows in ((above, of_above), (below, of_below)):
-        picked = image[:, rows].astype(np.int32)
-        across = picked[:, :, left] * of_left + picked[:, :, right] * of_right
-        total += (across >> 4) * of_rows[:, None] >> 16
-    return np.clip(total >> 2, 0, 255).astype(np.uint8)
+        picked = np.take(image, rows, axis=1)
+        across = np.take(picked, left, axis=2).astype(np.int32)
+        across *= of_left
+        beside = np.take(picked, right, axis=2).astype(np.int32)
+        beside *= of_right
+        across += beside
+        across >>= 4
+        across *= of_rows[:, None]
+        across >>= 16
+        total += across
+    total >>= 2
+    return np.minimum(total, 255, out=total).astype(np.uint8)
 
 
 def _places(size: int, wanted: int, at_edge: bool) -> tuple[np.ndarray, ...]:
