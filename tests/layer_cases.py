@@ -236,11 +236,11 @@ def window(draw, axes, most, fields=("kernel", "stride", "pad"), repeated=True):
 
 @case("Convolution", "Deconvolution", "Im2col")
 def convolution(draw, kind):
-    axes = draw(numbers(0, 1, 2, 2, 2, 3)) if kind == "Convolution" else draw(numbers(1, 2, 2, 2))
+    axes = draw(numbers(0, 1, 2, 2, 2, 3, 4))
     batch = draw(st.integers(0, 2)) if kind != "Im2col" else 1
     group = draw(numbers(1, 1, 2))
     channels = group * draw(numbers(1, 2))
-    sizes = st.integers(2, 6) if axes < 3 else st.integers(2, 4)
+    sizes = st.integers(2, 6) if axes < 3 else st.integers(2, 3)
     x = (*draw(shapes(batch, batch)), channels, *draw(shapes(axes, axes, sizes)))
     options = window(draw, axes, {"kernel": 3, "stride": 3, "pad": 2})
     if draw(st.integers(0, 3)) == 0:

@@ -119,7 +119,7 @@ def convolved(case, size):
     axes = len(x) - axis - 1
     kernel, stride = spatial(o, "kernel", axes, None), spatial(o, "stride", axes, 1)
     pad, dilation = spatial(o, "pad", axes, 0), spatial(o, "dilation", axes, 1)
-    if axes > 3 or None in (kernel, stride, pad, dilation) or min([1, *kernel, *stride, *dilation]) < 1:
+    if None in (kernel, stride, pad, dilation) or min([1, *kernel, *stride, *dilation]) < 1:
         return None
     group, outputs = o["group"], o["num_output"]
     if outputs < 1 or group < 1 or outputs % group or x[axis] % group:
