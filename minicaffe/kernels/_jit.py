@@ -197,7 +197,7 @@ def by_type(float32, float64):
     def chosen(x, *others):
         return float32(x, *others) if isinstance(x, np.float32) else float64(x, *others)
 
-    @numba.extending.overload(chosen)
+    @numba.extending.overload(chosen, jit_options={"forceinline": True})
     def choose(x, *others):
         if x == numba.float32:
             return lambda x, *others: float32(x, *others)

@@ -57,7 +57,7 @@ def _log(t):
     whole = np.int64(exponent | _INTEGER_BITS).view(np.float64) - (_INTEGER + _BIAS)
     result = whole * _LN2 + p
     result = result if t < np.inf else t  # infinity, NaN
-    return result if t > 0.0 or t != t else -np.inf
+    return -np.inf if t == 0.0 else result
 
 
 @inline_exact
@@ -83,17 +83,21 @@ def _log_of64(x, scale, shift):
 
 
 @inline_exact
-def _power_of32(x, scale, shift, power):
-    t = np.float64(x) * scale + shift
-    size = _exp(power * _log(abs(t)))
-    whole = math.floor(power) == power
-    odd = math.floor(power * 0.5) != power * 0.5
-    below = (-size if odd else size) if whole else np.nan
-    return np.float32(below if t < 0.0 else size)
+def _sign_below(power):
+    """What (-1)^power is: 1 or -1, or NaN where the power is no integer."""
+    if math.floor(power) != power:
+        return np.nan
+    return 1.0 if math.floor(power * 0.5) == power * 0.5 else -1.0
 
 
 @inline_exact
-def _power_of64(x, scale, shift, power):
+def _power_of32(x, scale, shift, power, below):
+    t = np.float64(x) * scale + shift
+    return np.float32(_exp(power * _log(abs(t))) * (below if t < 0.0 else 1.0))
+
+
+@inline_exact
+def _power_of64(x, scale, shift, power, below):
     return math.pow(x * scale + shift, power)
 
 
@@ -174,8 +178,9 @@ def power_forward(start, stop, x, scale, shift, power, y):
     """y = (scale * x + shift)^power; NaN where that has no value."""
     y = y[start:stop]
     source = y if x is None else x[start:stop]
+    below = _sign_below(power)
     for i in range(y.size):
-        y[i] = _power_of(source[i], scale, shift, power)
+        y[i] = _power_of(source[i], scale, shift, power, below)
 
 
 @kernel
@@ -183,6 +188,7 @@ def power_backward(start, stop, dy, x, scale, shift, power, dx):
     """dx = dy * power * scale * (scale * x + shift)^(power - 1)."""
     dx, x = dx[start:stop], x[start:stop]
     source = dx if dy is None else dy[start:stop]
-    factor = power * scale
+    factor, less = power * scale, power - 1.0
+    below = _sign_below(less)
     for i in range(dx.size):
-        dx[i] = source[i] * (factor * _power_of(x[i], scale, shift, power - 1.0))
+        dx[i] = source[i] * (factor * _power_of(x[i], scale, shift, less, below))
