@@ -12,13 +12,35 @@ _COMPILING = "compiling kernels: "
 
 
 def load_weights(net, paths: Iterable[str], log: Log) -> None:
-    """Copy every caffemodel into ``net``; log which layers of a file, and which of the net, found no partner."""
+    """Copy every file of weights into ``net``; log which layers of a file, and which of the net, found no partner."""
+    copies = []
     for path in paths:
-        report = net.copy_from(path)
-        for name in report.ignored:
-            log.info("net.cpp:744", f"Ignoring source layer {name}")
-        if report.missing:
-            log.warning(f"{path} has no weights for {', '.join(report.missing)}: left as they were")
+        copies.append((path, net.copy_from(path)))
+        log.infos(ignored_lines(copies[-1][1]))
+    tell_of_copies(copies, log)
+
+
+def ignored_lines(report) -> list[tuple[str, str]]:
+    """Caffe's line for each layer of a file that the net does not have."""
+    return [("net.cpp:744", f"Ignoring source layer {name}") for name in report.ignored]
+
+
+def tell_of_copies(copies: list[tuple], log: Log) -> None:
+    """Log what is left as it was filled, and what is shared; ``copies`` are (file, CopyReport) of one net."""
+    if not copies:
+        return
+    first, *rest = (report.missing for _, report in copies)
+    missing = [name for name in first if all(name in others for others in rest)]
+    if missing:
+        files = " and ".join(path for path, _ in copies)
+        has = "have" if rest else "has"
+        log.warning(f"{files} {has} no weights for {', '.join(missing)}: left as they were")
+    for path, report in copies:
+        if report.shared:
+            pairs = ", ".join(f"{mine} with {other}" for mine, other in report.shared)
+            log.note(f"{path}: parameters that share their memory were copied once: {pairs}")
+        for mine, other in report.differing:
+            log.warning(f"{path}: holds {mine} and {other}, which are shared here, with different values: took {mine}")
 
 
 def warn_of_gpu(device: str, log: Log) -> None:

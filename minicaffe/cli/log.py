@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 __all__ = ["Log", "build_lines", "display_lines", "number", "output_lines", "prefix", "score_lines", "snapshot_lines"]
@@ -87,24 +87,35 @@ def _with_loss(name: str, value: float, loss_weight: float) -> str:
     return text
 
 
-def build_lines(param, text: str, train: Sequence[Line] = (), tests: Sequence[Sequence[Line]] = ()) -> list[Line]:
+def build_lines(
+    param,
+    text: str,
+    train: Sequence[Line] = (),
+    tests: Sequence[Sequence[Line]] = (),
+    ignored: Mapping[tuple[int, str], Sequence[Line]] | None = None,
+) -> list[Line]:
     """What Caffe says while it builds a solver; ``param`` is a SolverParameter and ``text`` its text form.
 
-    ``train`` and ``tests`` are the lines about the building of each net (see ``netlog``).
+    ``train`` and ``tests`` are the lines about the building of each net (see ``netlog``); ``ignored`` those about what
+    a net, 0 for the training net, did not take from a file of weights.
     """
-    weights = [path for several in param.weights for path in several.split(",")]
+    weights = [path.strip() for several in param.weights for path in several.split(",") if path.strip()]
     lines = [
         ("caffe.cpp:197", "Use CPU."),
         ("solver.cpp:45", f"Initializing solver from parameters: \n{text.rstrip()}"),
     ]
-    loads = [("solver.cpp:72", f"Finetuning from {path}") for path in weights]
+
+    def loads(net: int) -> list[Line]:
+        given = [(path, (ignored or {}).get((net, path), ())) for path in weights]
+        return [line for path, rest in given for line in (("solver.cpp:72", f"Finetuning from {path}"), *rest)]
+
     for field, (place, words) in _TRAIN_NET_PLACES.items():
         if param.HasField(field):
             source = getattr(param, field) if words.endswith(": ") else ""
-            lines += [(place, f"Creating training net {words}{source}"), *train, *loads]
+            lines += [(place, f"Creating training net {words}{source}"), *train, *loads(0)]
     for i, origin in enumerate(_test_origins(param)):
         built = tests[i] if i < len(tests) else ()
-        lines += [("solver.cpp:190", f"Creating test net (#{i}) specified by {origin}"), *built, *loads]
+        lines += [("solver.cpp:190", f"Creating test net (#{i}) specified by {origin}"), *built, *loads(i + 1)]
     return [*lines, ("solver.cpp:57", "Solver scaffolding done.")]
 
 

@@ -54,6 +54,8 @@ class TrainReport(Listener):
         self._screen.refresh()
 
     def tested(self, result: TestResult) -> None:
+        if result.loss is not None:
+            self._log.info("solver.cpp:400", f"Test loss: {number(result.loss)}")
         self._log.infos(output_lines("solver.cpp:414", "Test", result.outputs))
         self.tests[result.net_index] = result
         self._results.record(
@@ -62,6 +64,7 @@ class TrainReport(Listener):
             net=result.net_index,
             outputs=by_name(result.outputs),
             seconds=result.seconds,
+            **({} if result.loss is None else {"loss": result.loss}),
         )
 
     def snapshotting(self, model_file: str, state_file: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
-from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
+from .loading import Compiling, ignored_lines, tell_of_copies, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
 from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
 from .netlog import net_lines
@@ -34,10 +34,7 @@ def run(options: dict[str, Any]) -> int:
     with contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
         solver = get_solver(
             options["solver"],
-            overrides={
-                **options["set"],
-                **({"weights": ""} if options["weights"] else {}),
-            },  # the flag's take their place
+            overrides={**options["set"], **_weights(options)},
             seed=options["seed"],
             listener=report,
             **how,
@@ -56,8 +53,13 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
+def _weights(options: dict[str, Any]) -> dict[str, str]:
+    """The flag's weights take the place of the solver's."""
+    return {"weights": ",".join(options["weights"])} if options["weights"] else {}
+
+
 def _prepare(solver, options: dict[str, Any], log: Log) -> None:
-    """Load what the flags name, and log how the solver came to be."""
+    """Log how the solver came to be, and load the snapshot that the flags name."""
     from ..proto import format_text
 
     shown = type(solver.param)()
@@ -65,8 +67,10 @@ def _prepare(solver, options: dict[str, Any], log: Log) -> None:
     if options["weights"]:
         shown.weights[:] = [",".join(options["weights"])]
     tests = [net_lines(net) for net in solver.test_nets]
-    log.infos(build_lines(shown, format_text(shown), net_lines(solver.net), tests))
-    load_weights(solver.net, options["weights"], log)
+    ignored = {(net, path): ignored_lines(report) for net, path, report in solver.copies}
+    log.infos(build_lines(shown, format_text(shown), net_lines(solver.net), tests, ignored))
+    for index in range(1 + len(tests)):
+        tell_of_copies([(path, report) for net, path, report in solver.copies if net == index], log)
     for note in solver.notes:
         (log.note if note in solver.net.notes else log.warning)(note)
     if options["gpu"] is not None and not _asks_for_gpu(solver.param):

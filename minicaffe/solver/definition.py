@@ -55,6 +55,9 @@ def read_definition(
     notes = list(source.notes)
     if param.HasField("solver_mode") and param.solver_mode == caffe_pb2.SolverParameter.GPU:
         notes.append(f"{path}: solver_mode is GPU; this program runs on the CPU")
+    for field in ("device_id", "layer_wise_reduce"):
+        if param.HasField(field):
+            notes.append(f"{path}: {field} has no effect: it is for GPUs, and this program runs on the CPU")
     try:
         _check(param)
         train, tests = _sources(param, folder, path)

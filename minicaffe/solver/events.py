@@ -30,7 +30,10 @@ class Display:
 
 @dataclass(frozen=True)
 class TestResult:
-    """The mean of every test output over ``test_iter`` batches of test net ``net_index``."""
+    """The mean of every test output over ``test_iter`` batches of test net ``net_index``.
+
+    ``loss`` is the mean of all weighted losses, where ``test_compute_loss`` asks for it.
+    """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
@@ -38,6 +41,7 @@ class TestResult:
     net_index: int
     outputs: tuple[Output, ...]
     seconds: float
+    loss: float | None = None
 
 
 class Listener:

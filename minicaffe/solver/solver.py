@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import NonFiniteError, SolverError
 from ..net import Net
 from ..proto import find
+from ..weights import CopyReport
 from .debug import DebugTrace
 from .definition import Definition, NetSource, read_definition
 from .events import Display, Listener, Output, TestResult
@@ -66,7 +67,8 @@ def get_solver(
 class Solver:
     """Trains ``net``; ``test_nets`` use its parameters. ``iter`` counts the updates done. ``how`` goes to every Net.
 
-    ``last_tests`` holds the last whole test pass of each test net, by its number.
+    ``last_tests`` holds the last whole test pass of each test net, by its number; ``copies`` what was copied from the
+    solver's ``weights``, as (net, file, CopyReport), net 0 the training net and net i + 1 test net i.
     """
 
     def __init__(
@@ -95,9 +97,7 @@ class Solver:
                 check_form(self.param, self.net, self.rule)
             for i, source in enumerate(definition.tests):
                 self.test_nets.append(_build(source, self.seed + 1 + i, share_with=self.net, **how))
-            for path in self.param.weights:
-                for one in path.split(","):
-                    self.net.copy_from(find(one.strip(), definition.folder))
+            self.copies = self._copy_weights(definition.folder)
         except BaseException:
             self.close()
             raise
@@ -169,16 +169,21 @@ class Solver:
         self.listener.testing(self.iter, index)
         began = time.perf_counter()
         net, batches = self.test_nets[index], self.param.test_iter[index]
+        trace = DebugTrace(net, self.listener.debug) if self.param.debug_info else net
         sums: dict[str, np.ndarray] = {}
+        loss = 0.0
         for batch in range(batches):
-            for name, data in net.forward().items():
-                sums[name] = sums.get(name, 0.0) + data.astype(np.float64)
+            trace.forward()
+            loss += net.loss
+            for name in net.outputs:
+                sums[name] = sums.get(name, 0.0) + net.blobs[name].data.astype(np.float64)
             self.listener.test_batch(index, batch, batches)
             if self._stop and batch + 1 < batches:
                 self.listener.note(f"test net #{index} stopped after batch {batch + 1} of {batches}: no score")
                 return None
         means = {name: total / batches for name, total in sums.items()}
-        result = TestResult(self.iter, index, _outputs(net, means), time.perf_counter() - began)
+        mean_loss = loss / batches if self.param.test_compute_loss else None
+        result = TestResult(self.iter, index, _outputs(net, means), time.perf_counter() - began, mean_loss)
         self.last_tests[index] = result
         self.listener.tested(result)
         return result
@@ -221,6 +226,15 @@ class Solver:
         """Release the threads and files of all nets."""
         for net in (self.net, *self.test_nets):
             net.close()
+
+    # -- beginning with weights ------------------------------------------------------------------------------
+
+    def _copy_weights(self, folder: str) -> list[tuple[int, str, CopyReport]]:
+        """Copy every file of ``weights`` into the training net, and into test nets that have layers of their own."""
+        paths = [one.strip() for several in self.param.weights for one in several.split(",") if one.strip()]
+        own = [i for i, net in enumerate(self.test_nets, 1) if net.params.keys() - self.net.params.keys()]
+        nets = [self.net, *self.test_nets]
+        return [(i, path, nets[i].copy_from(find(path, folder))) for i in (0, *own) for path in paths]
 
     # -- one iteration ---------------------------------------------------------------------------------------
 

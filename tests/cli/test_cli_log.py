@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from minicaffe.cli.log import Log, build_lines, number, prefix, score_lines
+from minicaffe.cli.log import Log, build_lines, number, prefix, score_lines, snapshot_lines
 from minicaffe.cli.progress import Screen
 from minicaffe.cli.report import TrainReport
 from minicaffe.cli.results import Results
@@ -101,6 +101,36 @@ def test_the_scores_of_a_test_log():
     accuracy = float(lines[-2][1].split()[-1])
     outputs = (Output(0, "accuracy", accuracy, 0.0), Output(1, "loss", loss, 1.0))
     assert score_lines(outputs, loss) == lines[-3:]
+
+
+def test_what_a_net_does_not_take_from_weights_follows_their_line():
+    param = caffe_pb2.SolverParameter(net="a.prototxt", test_iter=[2], weights=["w, v"])
+    ignored = {(0, "w"): [("net.cpp:744", "Ignoring source layer x")], (1, "v"): [("net.cpp:744", "and y")]}
+    texts = [text for _, text in build_lines(param, "", ignored=ignored)][2:-1]
+    assert texts == [
+        "Creating training net from net file: a.prototxt",
+        "Finetuning from w",
+        "Ignoring source layer x",
+        "Finetuning from v",
+        "Creating test net (#0) specified by net file: a.prototxt",
+        "Finetuning from w",
+        "Finetuning from v",
+        "and y",
+    ]
+
+
+def test_the_test_loss_comes_before_the_outputs():
+    result = TestResult(4, 0, (Output(0, "loss", 1.5, 1.0),), 1.0, 1.25)
+    texts = [text for _, text in written_by(lambda log: TrainReport(log, Screen(), Results(False)).tested(result))]
+    assert texts == ["Test loss: 1.25", "    Test net output #0: loss = 1.5 (* 1 = 1.5 loss)"]
+
+
+def test_snapshots_in_hdf5_have_lines_of_their_own():
+    texts = [text for _, text in snapshot_lines("a.caffemodel.h5", "a.solverstate.h5")]
+    assert texts == [
+        "Snapshotting to HDF5 file a.caffemodel.h5",
+        "Snapshotting solver state to HDF5 file a.solverstate.h5",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import struct
+import sys
 import termios
 
 import numpy as np
@@ -134,6 +135,66 @@ def test_layers_that_find_no_partner_are_named(project, capsys):
     shown = capsys.readouterr().err
     assert "] Ignoring source layer ip\n" in shown
     assert "snap/tiny_iter_1.caffemodel has no weights for classifier: left as they were\n" in shown
+
+
+def test_snapshots_in_hdf5_are_written_and_taken_up(project, capsys):
+    assert main(["train", "solver.prototxt"]) == 0
+    straight = weights_of("snap/tiny_iter_20.caffemodel")
+    hdf5 = ["--set", "snapshot_format=HDF5"]
+    assert main(["train", "solver.prototxt", *hdf5, "snapshot_prefix=h5/tiny"]) == 0
+    shown = capsys.readouterr()
+    assert "] Snapshotting solver state to HDF5 file h5/tiny_iter_15.solverstate.h5\n" in shown.err
+    assert shown.out.endswith("; wrote h5/tiny_iter_20.caffemodel.h5 and .solverstate.h5\n")
+    words = ["train", "solver.prototxt", "--snapshot", "h5/tiny_iter_15.solverstate.h5"]
+    assert main([*words, "--set", "snapshot_prefix=resumed/tiny"]) == 0  # a state's form is its own
+    for path in ("h5/tiny_iter_20.caffemodel.h5", "resumed/tiny_iter_20.caffemodel"):
+        found = weights_of(path)
+        assert all(np.array_equal(straight[key], found[key]) for key in straight), path
+    assert main(["test", "net.prototxt", "--weights", "h5/tiny_iter_20.caffemodel.h5", "--iterations", "1"]) == 0
+    words = ["train", "solver.prototxt", "--set", "max_iter=0", "snapshot=0", "snapshot_prefix=tuned/tiny", "--weights"]
+    assert main([*words, "h5/tiny_iter_20.caffemodel.h5"]) == 0
+    tuned = weights_of("tuned/tiny_iter_0.caffemodel")
+    assert all(np.array_equal(straight[key], tuned[key]) for key in straight)
+
+
+def test_hdf5_without_h5py_is_refused_before_training(project, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert main(["train", "solver.prototxt", "--set", "snapshot_format=HDF5"]) == 2
+    assert "HDF5 files need h5py; expected it to be installed: pip install minicaffe[hdf5]" in capsys.readouterr().err
+    assert "snap" not in {path.split("/")[0] for path in project.files()}
+
+
+def test_weights_of_the_solver_file_are_reported(project, capsys):
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 0
+    project.net(old='name: "ip" type', new='name: "classifier" type')
+    project.solver("random_seed: 3", 'random_seed: 3 weights: "snap/tiny_iter_1.caffemodel"')
+    capsys.readouterr()
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 0
+    shown = capsys.readouterr().err
+    assert shown.count("] Ignoring source layer ip\n") == 1
+    assert "snap/tiny_iter_1.caffemodel has no weights for classifier: left as they were\n" in shown
+    project.net()
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1", "weights="]) == 0
+    (project.folder / "other.caffemodel").write_bytes((project.folder / "snap/tiny_iter_1.caffemodel").read_bytes())
+    project.net(old='name: "ip" type', new='name: "classifier" type')
+    both = "snap/tiny_iter_1.caffemodel,other.caffemodel"
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1", "--weights", both]) == 0
+    assert " and other.caffemodel have no weights for classifier: left as they were\n" in capsys.readouterr().err
+
+
+def test_shared_weights_are_noted(project, capsys):
+    old = 'layer {\n  name: "ip"'
+    extra = (
+        'layer {{ name: "{0}" type: "InnerProduct" bottom: "conv" top: "{0}" '
+        'param {{ name: "w" }} inner_product_param {{ num_output: 2 bias_term: false '
+        'weight_filler {{ type: "xavier" }} }} }}\n'
+    )
+    silent = 'layer { name: "quiet" type: "Silence" bottom: "one" bottom: "two" }\n'
+    project.net(old=old, new=extra.format("one") + extra.format("two") + silent + old)
+    assert main(["train", "solver.prototxt", "--set", "max_iter=1"]) == 0
+    assert main(["test", "net.prototxt", "--weights", "snap/tiny_iter_1.caffemodel", "--iterations", "1"]) == 0
+    shown = capsys.readouterr().err
+    assert "parameters that share their memory were copied once: two[0] with one[0]\n" in shown
 
 
 @pytest.mark.parametrize(

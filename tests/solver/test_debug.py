@@ -81,3 +81,9 @@ def test_norms_follow_every_backward_pass(tmp_path):
     assert len(found) == 3
     # 9 weights of 0.5, 3 biases and all statistics of 0, 3 factors of 2
     assert all("L1 norm = (10.5, " in line and "L2 norm = (3.77492, " in line for line in found)
+
+
+def test_test_nets_have_their_forward_lines_too(tmp_path):
+    shown = lines(tmp_path, test_iter="2", test_interval="2", display="0")
+    assert shown.count("[Forward] Layer loss, top blob loss data: 1.09861") == 2
+    assert not any(line.startswith("[Backward]") for line in shown)

@@ -52,3 +52,31 @@ def test_states(tmp_path, own, solver, expected):
 def test_one_state_for_each_test_net(tmp_path):
     with pytest.raises(SolverError, match="found 1 test_state and 2 test nets; expected none, or one for each"):
         layers(tmp_path, "", "test_state { }")
+
+
+def test_order_and_sources_of_test_nets(tmp_path):
+    """Those inline first, then those by file, then the common net for every test_iter that is left."""
+    one = 'layer {{ name: "{0}" type: "DummyData" top: "{0}" dummy_data_param {{ shape {{ dim: 2 }} }} }}'
+    for name in ("common", "file"):
+        (tmp_path / f"{name}.prototxt").write_text(f'name: "{name}" {one.format("x")}')
+    path = tmp_path / "solver.prototxt"
+    path.write_text(
+        f'net: "{tmp_path}/common.prototxt" test_net: "{tmp_path}/file.prototxt" base_lr: 1 lr_policy: "fixed" '
+        f'test_net_param {{ name: "first" {one.format("x")} }} test_net_param {{ name: "second" {one.format("x")} }} '
+        f'test_interval: 1 test_iter: [1, 2, 3, 4] test_state {{ }} test_state {{ }} test_state {{ stage: "s" }} '
+        f'test_state {{ }} snapshot_prefix: "{tmp_path}/s"'
+    )
+    solver = get_solver(path)
+    assert [net.name for net in solver.test_nets] == ["first", "second", "file", "common"]
+    assert solver.net.name == "common"
+
+
+def test_what_is_for_gpus_has_a_note(tmp_path):
+    (tmp_path / "net.prototxt").write_text(NET)
+    path = tmp_path / "solver.prototxt"
+    path.write_text(
+        f'net: "{tmp_path}/net.prototxt" base_lr: 1 lr_policy: "fixed" snapshot_prefix: "{tmp_path}/s" '
+        "solver_mode: CPU device_id: 1 layer_wise_reduce: false"
+    )
+    tail = "has no effect: it is for GPUs, and this program runs on the CPU"
+    assert get_solver(path).notes == (f"{path}: device_id {tail}", f"{path}: layer_wise_reduce {tail}")

@@ -310,6 +310,62 @@ def test_a_stop_within_the_last_test_leaves_out_the_other_nets_and_stops_nothing
     assert solver.iter == 5
 
 
+def test_weights_go_into_test_nets_that_have_layers_of_their_own(tiny, tmp_path):
+    net = tmp_path / "net.prototxt"
+    plain = net.read_text()
+    extra = (
+        'layer { name: "probe" type: "InnerProduct" bottom: "conv" top: "probe" RULE '
+        'inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }'
+    )
+    net.write_text(plain + extra.replace("RULE", ""))
+    model, _ = get_solver(tiny).snapshot()
+    stored = read_weights(model)
+    net.write_text(plain + extra.replace("RULE", "include { phase: TEST }"))
+    solver = get_solver(tiny, overrides={"weights": model, "test_iter": "1,1"}, seed=77)
+    assert [(index, path, report.ignored) for index, path, report in solver.copies] == [
+        (0, model, ("probe",)),
+        (1, model, ()),
+        (2, model, ()),
+    ]
+    for test_net in solver.test_nets:
+        assert np.array_equal(test_net.params["probe"][0].data, stored["probe"][0])
+    assert np.array_equal(solver.net.params["ip"][0].data, stored["ip"][0])
+
+
+def test_several_files_of_weights(tiny):
+    one = get_solver(tiny)
+    one.step(1)
+    first, _ = one.snapshot()
+    one.step(1)
+    second, _ = one.snapshot()
+    solver = get_solver(tiny, overrides={"weights": f"{first},{second}"})
+    assert [path for _, path, _ in solver.copies] == [first, second]
+    assert np.array_equal(solver.net.params["ip"][0].data, one.net.params["ip"][0].data)
+
+
+def test_the_test_loss_where_it_is_asked_for(tiny):
+    assert get_solver(tiny).test(0).loss is None
+    result = get_solver(tiny, overrides={"test_compute_loss": "true"}).test(0)
+    assert result.loss == pytest.approx(next(output.value for output in result.outputs if output.name == "loss"))
+
+
+@pytest.mark.parametrize("field, what", [("snapshot_diff", "weights"), ("type", "history")])
+def test_what_a_binary_file_cannot_hold_is_told_before_training(tiny, monkeypatch, field, what):
+    """The limit is taken down here to just above the weights: with diffs, or with two histories, they are too large."""
+    from minicaffe.proto import weights
+
+    size = sum(4 * blob.count for several in get_solver(tiny).net.params.values() for blob in several)
+    monkeypatch.setattr(weights, "_LARGEST", size + 500)
+    get_solver(tiny, overrides={"snapshot": "5"})
+    value = {"snapshot_diff": "true", "type": "Adam"}[field]
+    message = (
+        f"_iter_N.* the {what} are .* bytes, expected at most {size + 500} for a binary file; HDF5 has no such limit"
+    )
+    with pytest.raises(SolverError, match=message):
+        get_solver(tiny, overrides={"snapshot": "5", field: value})
+    get_solver(tiny, overrides={"snapshot": "5", field: value, "snapshot_format": "HDF5"})
+
+
 def test_a_prefix_that_cannot_be_written_is_told_before_training(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     prefix = f"{tmp_path}/file/new/tiny"
