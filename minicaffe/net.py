@@ -324,27 +324,28 @@ class Net:
 
     def save(self, file: str | os.PathLike, *, diffs: bool = False) -> None:
         """Write all parameters as a binary caffemodel, whole or not at all."""
-        write_weights(
-            os.fspath(file), self.graph.name, ((node.layer.param, blobs) for node, blobs in self._kept(diffs))
-        )
+        nodes = [node for node in self.graph.nodes if node.type != "Split"]
+        layers = ((node.layer.param, self._kept(node, diffs)) for node in nodes)
+        write_weights(os.fspath(file), self.graph.name, layers)
 
     def save_hdf5(self, file: str | os.PathLike, write_diff: bool = False) -> None:
         """Write all parameters as Caffe's ``.caffemodel.h5``, whole or not at all; shared ones once.
 
         Raises UsageError where h5py is not installed.
         """
-        owned = [fact.owner == fact.id for fact in self.graph.params]
+        shared = self._shared_places()
         layers = (
-            (node.name, [(data, diff, owned[i]) for i, (data, diff) in zip(node.params, blobs)])
-            for node, blobs in self._kept(write_diff)
+            (
+                node.name,
+                [(*arrays, (node.name, i) not in shared) for i, arrays in enumerate(self._kept(node, write_diff))],
+            )
+            for node in self.graph.nodes
         )
         write_weights_hdf5(os.fspath(file), layers)
 
-    def _kept(self, diffs: bool):
-        """What a file of weights holds: each layer and its [(array, diff or None), ...]."""
-        for node in self.graph.nodes:
-            if node.type != "Split":
-                yield node, [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
+    def _kept(self, node: Node, diffs: bool) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """What a file of weights holds of a layer."""
+        return [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
 
     def _shared_places(self) -> dict[tuple[str, int], tuple[str, int]]:
         """(layer, number) of every parameter that uses the memory of another, and of that other."""

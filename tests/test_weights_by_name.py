@@ -54,7 +54,15 @@ def test_pycaffes_names(tmp_path):
     assert np.array_equal(first.params["b"][1].data, second.params["b"][1].data)
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "w.h5") as file:
-        assert np.all(file["diff/a/0"][:] == 7) and list(file["data"]) == ["a", "b", "x"]
+        assert np.all(file["diff/a/0"][:] == 7) and list(file["data"]) == list(file["diff"]) == ["a", "b", "x"]
+
+
+def test_hdf5_has_a_group_for_every_layer_as_caffes_has(tmp_path):
+    net(TWO + dense("c", "a", "c")).save_hdf5(tmp_path / "w")
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "w") as file:
+        assert list(file["data"]) == ["a", "a_a_0_split", "b", "c", "x"]
+    assert sorted(read_weights(tmp_path / "w")) == ["a", "b", "c"]
 
 
 def test_what_finds_no_partner_is_reported(tmp_path, form):
