@@ -50,11 +50,14 @@ def test_first_iterations_are_caffes(folder, kernels, apart, plan):
                     assert distance(found, params[name]) < apart, f"{name} after {iteration + 1} iterations"
 
 
-def test_the_files_that_caffe_wrote_load(folder):
+@pytest.mark.parametrize(
+    "stem, end, iteration, passes", [("short_iter_15", "", 15, 15), ("short_h5_iter_3", ".h5", 3, 6)]
+)
+def test_the_files_that_caffe_wrote_load(folder, stem, end, iteration, passes):
     solver = get_solver(folder / "solver_rec.prototxt")
-    for name in ("short_iter_15.caffemodel", "short_iter_15.solverstate"):
+    for name in (f"{stem}.caffemodel{end}", f"{stem}.solverstate{end}"):
         (folder / name).write_bytes((GOLDEN / name).read_bytes())
-    solver.restore(os.path.join(folder, "short_iter_15.solverstate"))
-    assert solver.iter == 15
-    assert float(solver.net.params["bn1"][2].data[0]) == pytest.approx(sum(0.999**k for k in range(15)), rel=1e-5)
+    solver.restore(os.path.join(folder, f"{stem}.solverstate{end}"))
+    assert solver.iter == iteration
+    assert float(solver.net.params["bn1"][2].data[0]) == pytest.approx(sum(0.999**k for k in range(passes)), rel=1e-5)
     assert np.abs(solver.rule.history).max() > 0

@@ -90,7 +90,7 @@ COMMAND = Command(
     subject="model",
     flags=(
         Flag("model", "NET", "the net prototxt"),
-        Flag("weights", "FILE[,FILE]", "the caffemodels to score", comma_list, ()),
+        Flag("weights", "FILE[,FILE]", "the weights to score, binary or HDF5", comma_list, ()),
         Flag("iterations", "N", "batches to run", whole(1), 50),
         Flag("phase", "PHASE", "TRAIN or TEST: which layers of the net to run", one_of("TRAIN", "TEST"), "TEST"),
         LEVEL,

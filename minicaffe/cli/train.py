@@ -125,7 +125,13 @@ COMMAND = Command(
     subject="solver",
     flags=(
         Flag("solver", "SOLVER", "the solver prototxt"),
-        Flag("weights", "FILE[,FILE]", "caffemodels to begin with; not together with --snapshot", comma_list, ()),
+        Flag(
+            "weights",
+            "FILE[,FILE]",
+            "weights to begin with, binary or HDF5; not together with --snapshot",
+            comma_list,
+            (),
+        ),
         Flag("snapshot", "FILE", "the solverstate to resume from"),
         Flag("set", "KEY=VALUE", "a solver field to change, such as max_iter=500; may be repeated", pairs=True),
         Flag("seed", "N", "the random seed, instead of the solver's random_seed", whole(0)),
