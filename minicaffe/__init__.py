@@ -10,7 +10,7 @@ from .version import __version__
 
 _HOMES = {
     "Net": "net",
-    "Blob": "net",
+    "Blob": "blobs",
     "Solver": "solver",
     "get_solver": "solver",
     "Listener": "solver",

@@ -24,6 +24,7 @@ ROOMS = [
     "weights",
     "runner",
     "execution",
+    "blobs",
     "net",
     "solver",
     "analysis",

@@ -15,7 +15,7 @@ from ..proto import NetFile, filter_net, find
 from .facts import Graph, Node, Value
 from .shapes import infer_shapes, open_files
 from .sharing import collect_params
-from .wiring import Draft, insert_splits, make_layers, wire
+from .wiring import AUTOMATIC, Draft, insert_splits, make_layers, wire
 
 _CUDNN = 2  # in every Engine enum of the schema
 
@@ -100,6 +100,7 @@ def assemble(net: NetFile, phase: str, drafts: list[Draft], shapes, inferred, pa
         )
         read.update(draft.reads)
     unread = [value for value in values if (value.name, value.version) not in read]
+    unread = [value for value in unread if not value.name.startswith(AUTOMATIC)]
     return Graph(
         name=net.param.name,
         phase=phase,

@@ -13,6 +13,9 @@ from ..errors import LayerError, did_you_mean, plural
 from ..layers import Layer, layer_class, layer_types
 from ..proto import caffe_pb2
 
+AUTOMATIC = "(automatic)"
+"""How the names of tops begin that the file does not give."""
+
 
 @dataclass
 class Draft:
@@ -35,6 +38,7 @@ def make_layers(params, places, phase, find, problems: list[str], how: Mapping[s
     """A Draft for each LayerParameter, its layer told ``how``; what is wrong within a layer goes to ``problems``."""
     drafts = []
     for param, place in zip(params, places):
+        param = _with_automatic_top(param)
         try:
             cls = layer_class(param.type)
         except LayerError as error:
@@ -63,6 +67,16 @@ def make_layers(params, places, phase, find, problems: list[str], how: Mapping[s
         draft.loss_weights = _loss_weights(cls, param)
         drafts.append(draft)
     return drafts
+
+
+def _with_automatic_top(param):
+    """A loss without a top has one that no layer can read and no log shows; old files leave it out."""
+    if param.top or param.type not in layer_types() or not layer_class(param.type).loss:
+        return param
+    whole = caffe_pb2.LayerParameter()
+    whole.CopyFrom(param)
+    whole.top.append(f"{AUTOMATIC} {param.name}")
+    return whole
 
 
 class _Unknown(Layer):

@@ -12,8 +12,8 @@ class Filter(Layer):
 
     All bottoms have N items; the selector holds one number for each (N, or N x 1 x 1 ...). The tops' first
     dimension is the number of items picked, known only in forward; before the first they are shaped like their
-    bottoms. None picked is 0 items. dx = dy for the items picked, 0 for the others; no gradient for the selector. Where
-    one bottom needs a gradient all tops count as needing one: labels are better picked by a Filter of their own.
+    bottoms. None picked is 0 items. dx = dy for the items picked, 0 for the others; no gradient for the selector.
+    Departure: labels may pass beside learned blobs; Caffe then asks for their gradient, and aborts.
     Source: Caffe's Filter. Raises LayerError for numbers of tops or items that do not match.
     """
 

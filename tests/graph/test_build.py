@@ -191,3 +191,14 @@ def test_data_are_not_opened_while_names_are_wrong(tmp_path):
 def test_no_layer_left():
     with pytest.raises(GraphError, match="no layer is left in phase TEST"):
         graph(DATA.replace("top", "include { phase: TRAIN } top"), "TEST")
+
+
+def test_a_loss_without_a_top_has_one_that_nobody_reads():
+    data = (
+        'layer { name: "x" type: "Input" top: "x" top: "y" input_param { shape { dim: 2 dim: 3 } shape { dim: 2 } } }'
+    )
+    loss = 'layer { name: "%s" type: "SoftmaxWithLoss" bottom: "x" bottom: "y" %s }'
+    g = graph(data + loss % ("first", "") + loss % ("second", "loss_weight: 2"))
+    assert [weight for _, weight in g.loss_values()] == [1.0, 2.0]
+    assert g.outputs == ()
+    assert "found 0 tops, expected 1 top for ReLU" in problems(data + 'layer { name: "r" type: "ReLU" bottom: "x" }')[0]
