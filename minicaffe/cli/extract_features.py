@@ -10,7 +10,7 @@ from ..errors import UsageError, did_you_mean, plural, shape_text
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log
-from .netflags import KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
+from .netflags import HOW, LEVEL, net_options
 from .progress import Rate, Screen, duration
 from .results import Results
 from .signals import ended_by_signals
@@ -131,12 +131,7 @@ COMMAND = Command(
         ),
         Flag("device", "DEVICE", "accepted for Caffe's sake", str, "0", needed=False),
         LEVEL,
-        STAGE,
-        THREADS,
-        KERNELS,
-        PLAN,
-        LAYERS,
-        PYTHON,
+        *HOW,
         Flag("json", "", "print one JSON object on stdout"),
     ),
     examples=(

@@ -19,6 +19,9 @@ PYTHON = Flag(
 )
 GPU = Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU")
 
+HOW = (STAGE, THREADS, KERNELS, PLAN, LAYERS, PYTHON)
+"""What commands that run nets have in common, beside ``LEVEL``, whose default is not the same for all."""
+
 
 def net_options(options: dict[str, Any]) -> dict[str, Any]:
     """The keywords of ``Net`` and ``get_solver`` that the flags give; threads are set and ``--layers`` files run."""

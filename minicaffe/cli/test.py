@@ -10,7 +10,7 @@ from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number, score_lines
-from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
+from .netflags import GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -94,12 +94,7 @@ COMMAND = Command(
         Flag("iterations", "N", "batches to run", whole(1), 50),
         Flag("phase", "PHASE", "TRAIN or TEST: which layers of the net to run", one_of("TRAIN", "TEST"), "TEST"),
         LEVEL,
-        STAGE,
-        THREADS,
-        KERNELS,
-        PLAN,
-        LAYERS,
-        PYTHON,
+        *HOW,
         Flag("json", "", "print one JSON object per batch and one for the whole on stdout"),
         GPU,
     ),

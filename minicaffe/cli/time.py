@@ -9,7 +9,7 @@ from typing import Any
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number
-from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
+from .netflags import GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
 from .progress import Screen
 from .results import Results
@@ -118,12 +118,7 @@ COMMAND = Command(
         Flag("iterations", "N", "iterations to time", whole(1), 50),
         Flag("phase", "PHASE", "TRAIN or TEST: which layers of the net to run", one_of("TRAIN", "TEST"), "TRAIN"),
         LEVEL,
-        STAGE,
-        THREADS,
-        KERNELS,
-        PLAN,
-        LAYERS,
-        PYTHON,
+        *HOW,
         Flag("json", "", "print one JSON object per layer, per step and for the whole on stdout, times in seconds"),
         GPU,
     ),

@@ -11,7 +11,7 @@ from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, ignored_lines, tell_of_copies, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
-from .netflags import GPU, KERNELS, LAYERS, LEVEL, PLAN, PYTHON, STAGE, THREADS, net_options
+from .netflags import GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -138,12 +138,7 @@ COMMAND = Command(
         Flag("sigint_effect", "EFFECT", "what Ctrl-C does: stop, snapshot or none", one_of(*EFFECTS), "stop"),
         Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
         replace(LEVEL, default=None),
-        STAGE,
-        THREADS,
-        KERNELS,
-        PLAN,
-        LAYERS,
-        PYTHON,
+        *HOW,
         Flag("json", "", "print one JSON object per display and per test on stdout"),
         GPU,
     ),
