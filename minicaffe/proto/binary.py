@@ -6,6 +6,8 @@ theirs, read like that, would silently lack options or hold wrong ones.
 
 from __future__ import annotations
 
+import json
+
 from google.protobuf.descriptor import FieldDescriptor as F
 from google.protobuf.message import DecodeError
 
@@ -92,7 +94,8 @@ def _label(field, payload) -> str:
         try:
             for found in fields(payload):
                 if (found.number, found.wire) == (name.number, LENGTH):
-                    return f'layer "{str(payload[found.start : found.stop], "utf-8", "replace")}"'
+                    text = str(payload[found.start : found.stop], "utf-8", "replace")
+                    return f"layer {json.dumps(text, ensure_ascii=False)}"
         except BrokenWire:
             pass
     return field.name
