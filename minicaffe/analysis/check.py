@@ -1,22 +1,27 @@
 """``minicaffe check``: what a prototxt says in each phase, without data or weights: its layers, or all that is wrong.
 
 A file may be for one phase only, or need a stage: a phase in which all layers that bring data are left out is passed
-over, and where a phase cannot be built without a stage, the stages that the rules name are tried.
+over, and where a phase cannot be built without a stage, the stages that the rules name are tried. A solver says itself
+which nets it runs in which states.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 from ..errors import GraphError
 from ..graph import Outline, outline_graph
+from ..layers import layer_types
 from ..layers.base import Shape
 from ..plan import needed_gradients
 from ..proto import NetFile, filter_net
+from ..solver.definition import Definition, NetSource
 
 PHASES = ("TRAIN", "TEST")
+_MOST_STATES = 100  # sets of stages that are tried
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ def check_net(
     **how: str | None,
 ) -> list[Checked]:
     """Check ``net`` in each of ``phases``; ``given`` shapes of blobs, and ``how``, are as in ``outline_graph``."""
+    phases = tuple(phases)
     alike: dict[tuple[int, ...], list[str]] = {}
     for phase in phases:
         alike.setdefault(tuple(filter_net(net.param, phase, level, stages)), []).append(phase)
@@ -46,24 +52,79 @@ def check_net(
     for same in alike.values():
         if len(alike) > 1 and _brings_nothing(net, same[0], level, stages):
             continue
-        tries = [stages, *(named for named in _named_stages(net) if named != stages)] if not stages else [stages]
-        results = [_check(net, tuple(same), level, tried, given or {}, how) for tried in tries]
-        good = [result for result in results if not result.problems]
-        found += good if good and results[0].problems else results[:1]
-    return found or [_check(net, tuple(phases), level, stages, given or {}, how)]
+        found += _in_some_stage(net, tuple(same), level, stages, given or {}, how)
+    found = found or [_check(net, phases, level, stages, given or {}, how)]
+    return [_with_faults_elsewhere(net, level, found), *found[1:]]
+
+
+def check_solver(
+    definition: Definition, phases: Iterable[str] = PHASES, given: Mapping[str, Shape] | None = None, **how: str | None
+) -> list[tuple[NetFile, Checked]]:
+    """Check the nets of a solver, each in the phase, at the level and in the stages that the solver runs it in."""
+    states: list[tuple[NetSource, list[str]]] = []
+    for source in (definition.train, *definition.tests):
+        same = next((known for other, known in states if replace(other, phase=source.phase) == source), None)
+        if same is None:
+            states.append((source, [source.phase]))
+        elif source.phase not in same:
+            same.append(source.phase)
+    found: list[tuple[NetFile, Checked]] = []
+    for source, run_in in states:
+        alike: dict[tuple[int, ...], list[str]] = {}
+        for phase in run_in:
+            kept = tuple(filter_net(source.file.param, phase, source.level, source.stages))
+            alike.setdefault(kept, []).extend([phase] if phase in phases else [])
+        checked = [
+            _check(source.file, tuple(same), source.level, source.stages, given or {}, how)
+            for same in alike.values()
+            if same
+        ]
+        if checked:
+            checked[0] = _with_faults_elsewhere(source.file, source.level, checked)
+        found += [(source.file, one) for one in checked]
+    return found
+
+
+def _with_faults_elsewhere(net: NetFile, level: int, found: list[Checked]) -> Checked:
+    """The first of ``found``, with what is wrong in the text of layers that none of them has."""
+    kept = {i for state in found for phase in state.phases for i in filter_net(net.param, phase, level, state.stages)}
+    known = layer_types()
+    more = [text for text, i in net.faults if i is not None and i not in kept and net.param.layer[i].type in known]
+    return replace(found[0], problems=(*found[0].problems, *more))
+
+
+def _in_some_stage(net: NetFile, same: tuple[str, ...], level: int, stages, given, how) -> list[Checked]:
+    """The net as it stands; or if that is wrong, in each of the smallest sets of stages in which it is right."""
+    first = _check(net, same, level, stages, given, how)
+    if stages or not first.problems or net.faults:
+        return [first]
+    seen = {tuple(filter_net(net.param, same[0], level, stages))}
+    names = _stage_names(net)
+    for size in range(1, len(names) + 1):
+        good = []
+        for chosen in combinations(names, size):
+            kept = tuple(filter_net(net.param, same[0], level, chosen))
+            if kept in seen or len(seen) > _MOST_STATES:
+                continue
+            seen.add(kept)
+            result = _check(net, same, level, chosen, given, how)
+            good += [] if result.problems else [result]
+        if good:
+            return good
+    return [first]
 
 
 def _brings_nothing(net: NetFile, phase: str, level: int, stages) -> bool:
     """Whether a net that has layers without bottoms has none of them in this phase."""
     kept = set(filter_net(net.param, phase, level, stages))
     sources = [index for index, layer in enumerate(net.param.layer) if not layer.bottom]
-    return bool(sources) and not kept.intersection(sources) and not _named_stages(net)
+    return bool(sources) and not kept.intersection(sources) and not _stage_names(net)
 
 
-def _named_stages(net: NetFile) -> list[tuple[str, ...]]:
-    """The sets of stages that rules ask for, each once, in the order of the file."""
+def _stage_names(net: NetFile) -> list[str]:
+    """The stages that rules ask for, in the order of the file."""
     rules = [rule for layer in net.param.layer for rule in (*layer.include, *layer.exclude)]
-    return list(dict.fromkeys(tuple(rule.stage) for rule in rules if rule.stage))
+    return list(dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage)))
 
 
 def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how) -> Checked:

@@ -13,30 +13,45 @@ from .results import Results
 
 
 def run(options: dict[str, Any]) -> int:
-    """Print a table for every state of the net; raise GraphError with all that is wrong."""
-    from ..analysis.check import PHASES, check_net
-    from ..proto import read_net
+    """Print a table for every state of the net, or of a solver's nets; raise GraphError with all that is wrong."""
+    from ..analysis.check import PHASES, check_net, check_solver
+    from ..proto import is_solver, read_net
     from ..user_code import load_file
 
     for path in options["layers"]:
         load_file(path)
-    net = read_net(options["model"])
-    results = Results(options["json"])
+    path, results = options["model"], Results(options["json"])
     phases = PHASES if options["phase"] == "both" else (options["phase"],)
-    given = {name: _shape(name, text) for name, text in options["shape"].items()}
-    states = check_net(
-        net, phases, options["level"], options["stage"], given, python_path=options["allow_python_layers"]
-    )
-    for note in dict.fromkeys([*(f"{net.path}: {note}" for note in net.notes), *(n for s in states for n in s.notes)]):
+    how = {"given": {name: _shape(name, text) for name, text in options["shape"].items()}}
+    how["python_path"] = options["allow_python_layers"]
+    notes: list[str] = []
+    if is_solver(path):
+        definition = _definition(options)
+        states = check_solver(definition, phases, **how)
+        notes += [note if note.startswith(path) else f"{path}: {note}" for note in definition.notes]
+    else:
+        net = read_net(path, strict=False)
+        states = [(net, state) for state in check_net(net, phases, options["level"], options["stage"], **how)]
+    notes += [note for net, state in states for note in (*(f"{net.path}: {n}" for n in net.notes), *state.notes)]
+    for note in dict.fromkeys(notes):
         print(f"minicaffe: note: {note}", file=sys.stderr)
-    problems = list(dict.fromkeys(problem for state in states for problem in state.problems))
-    for state in states:
-        if not problems:
-            _show(net, state, results)
+    problems = list(dict.fromkeys(problem for _, state in states for problem in state.problems))
     if problems:
         raise GraphError(problems)
-    results.close(f"{net.path}: no error", net=net.param.name)
+    for net, state in states:
+        _show(net, state, results)
+    results.close(f"{path}: no error", net=states[0][0].param.name if states else "")
     return 0
+
+
+def _definition(options: dict[str, Any]):
+    """A solver whose own fields are right, and its nets, whatever is wrong with them."""
+    from ..solver.definition import read_definition
+    from ..solver.rules import rule_class
+
+    definition = read_definition(options["model"], None, options["level"] or None, options["stage"], strict=False)
+    rule_class(definition.param)
+    return definition
 
 
 def _shape(name: str, text: str) -> tuple[int, ...]:
@@ -51,15 +66,17 @@ def _shape(name: str, text: str) -> tuple[int, ...]:
 
 def _show(net, state, results: Results) -> None:
     from ..analysis.cost import multiply_adds, parameters, top_bytes
+    from ..layers.base import count
 
     title = " and ".join(state.phases) + "".join(f", stage {stage}" for stage in state.stages)
     rows, totals = [], [0, 0, 0]
+    graph = state.outline.graph
     for layer in state.outline.layers:
         kind = layer.draft.layer
         if kind.type == "Split" and layer.draft.made:
             continue
         costs = [parameters(layer), multiply_adds(layer), top_bytes(layer)]
-        totals = [total + (cost or 0) for total, cost in zip(totals, costs)]
+        totals = [None if None in (total, cost) else total + cost for total, cost in zip(totals, costs)]
         results.record(
             "layer",
             phases=list(state.phases),
@@ -74,6 +91,8 @@ def _show(net, state, results: Results) -> None:
         )
         shapes = ", ".join("?" if shape is None else shape_text(shape) for shape in layer.tops)
         rows.append((kind.name, kind.type, shapes or "-", *(_number(cost) for cost in costs)))
+    if graph is not None:  # parameters that layers share count once
+        totals[0] = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
     rows.append(("total", "", "", *(_number(total) for total in totals)))
     results.record("total", phases=list(state.phases), parameters=totals[0], multiply_adds=totals[1], bytes=totals[2])
     results.text([f"{net.param.name or net.path} ({title})", *_table(rows), ""])
@@ -101,7 +120,7 @@ COMMAND = Command(
     "or shown as ?; notes say which. Every error in the file is listed, with exit status 2.",
     subject="model",
     flags=(
-        Flag("model", "NET", "the net prototxt"),
+        Flag("model", "NET", "the prototxt of a net, or of a solver, whose nets are checked in the states it names"),
         Flag("phase", "PHASE", "TRAIN, TEST or both", one_of("TRAIN", "TEST", "both"), "both"),
         LEVEL,
         STAGE,
@@ -112,6 +131,7 @@ COMMAND = Command(
     ),
     examples=(
         "minicaffe check models/cifar10_bn/train_test.prototxt",
+        "minicaffe check models/lenet/solver.prototxt",
         "minicaffe check train_val.prototxt --phase TEST --shape data=10,3,227,227 label=10",
     ),
     run=run,

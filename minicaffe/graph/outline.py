@@ -51,14 +51,15 @@ def outline_graph(
     """The outline of ``net`` in ``phase``. ``given`` are shapes of blobs that come from data, by name.
 
     Data that are there are opened, and tell. ``how`` is as for ``build_graph``. Nothing is raised for what is wrong
-    with the net: it is in ``problems``.
+    with the net: it is in ``problems``, after its ``faults``.
     """
     finder = partial(find, folder=net.folder)
     path = short_path(net.path)
     keep = filter_net(net.param, phase, level, (*net.param.state.stage, *stages))
-    problems: list[str] = []
+    faults = [[text for text, layer in net.faults if layer == i] for i in keep] if net.faults else ()
+    problems = [text for text, layer in net.faults if layer is None]
     places = [f"{path}:{net.lines[i]}" if net.lines[i] else path for i in keep]
-    drafts = make_layers([net.param.layer[i] for i in keep], places, phase, finder, problems, how)
+    drafts = make_layers([net.param.layer[i] for i in keep], places, phase, finder, problems, how, faults)
     wire(drafts, problems)
     if not drafts:
         problems.append(f"{path}: no layer is left in phase {phase}; expected at least one")
@@ -96,11 +97,19 @@ def _shapes(drafts, given, missing, problems) -> list[OutlineLayer]:
                 where = sources(draft, bottoms, writer) if isinstance(error, LayerError) else ""
                 problems.append(f"{draft.title}: {error}{where}")
                 result = None
-        tops = tuple(tuple(int(n) for n in top) for top in result.tops) if result else (None,) * len(draft.writes)
+        if result:
+            tops = tuple(tuple(int(n) for n in top) for top in result.tops)
+        else:
+            tops = bottoms if _keeps_shape(draft) else (None,) * len(draft.writes)
         shapes.update(zip(draft.writes, tops))
         writer.update((write, draft.layer.name) for write in draft.writes)
         layers.append(OutlineLayer(draft, bottoms, tops, result))
     return layers
+
+
+def _keeps_shape(draft: Draft) -> bool:
+    """Whether a layer of which nothing else is known writes in place."""
+    return not draft.sound and len(draft.writes) == 1 and list(draft.layer.param.top) == list(draft.layer.param.bottom)
 
 
 def _infer(draft: Draft, bottoms, given, missing) -> Inferred | None:

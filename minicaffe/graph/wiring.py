@@ -6,8 +6,9 @@ Works on names alone: no shapes, no files. Every problem is reported, not only t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from ..errors import LayerError, did_you_mean, plural
 from ..layers import Layer, layer_class, layer_types
@@ -34,10 +35,21 @@ class Draft:
         return f'{self.place}: layer "{self.layer.name}" ({self.layer.type})'
 
 
-def make_layers(params, places, phase, find, problems: list[str], how: Mapping[str, str | None]) -> list[Draft]:
-    """A Draft for each LayerParameter, its layer told ``how``; what is wrong within a layer goes to ``problems``."""
+def make_layers(
+    params,
+    places,
+    phase,
+    find,
+    problems: list[str],
+    how: Mapping[str, str | None],
+    faults: Sequence[Sequence[str]] = (),
+) -> list[Draft]:
+    """A Draft for each LayerParameter, its layer told ``how``; what is wrong within a layer goes to ``problems``.
+
+    ``faults`` are what was found wrong in the text of each layer; those of an unknown type say no more than its name.
+    """
     drafts = []
-    for param, place in zip(params, places):
+    for param, place, known_faults in zip_longest(params, places, faults, fillvalue=()):
         param = _with_automatic_top(param)
         try:
             cls = layer_class(param.type)
@@ -62,8 +74,8 @@ def make_layers(params, places, phase, find, problems: list[str], how: Mapping[s
             wrong.append(str(error))
             draft = Draft(_bare(cls, param, phase, find), place, sound=False)
         wrong += _extra_fields(draft, param)
-        problems += [f"{draft.title}: {text}" for text in wrong]
-        draft.sound = not wrong
+        problems += [*known_faults, *(f"{draft.title}: {text}" for text in wrong if not known_faults)]
+        draft.sound = not wrong and not known_faults
         draft.loss_weights = _loss_weights(cls, param)
         drafts.append(draft)
     return drafts

@@ -9,7 +9,17 @@ from .hdf5 import load_h5py, write_weights_hdf5
 from .paths import find
 from .rewrite import rewrite
 from .states import TrainingState, read_training_state, write_training_state
-from .text import NetFile, SolverFile, net_file, parse_net, parse_text, read_net, read_solver, read_solver_file
+from .text import (
+    NetFile,
+    SolverFile,
+    is_solver,
+    net_file,
+    parse_net,
+    parse_text,
+    read_net,
+    read_solver,
+    read_solver_file,
+)
 from .weights import check_size, read_mean, read_state, read_weights, write_mean, write_state, write_weights
 
 __all__ = [
@@ -25,6 +35,7 @@ __all__ = [
     "filter_net",
     "find",
     "format_text",
+    "is_solver",
     "load_h5py",
     "net_file",
     "parse_net",

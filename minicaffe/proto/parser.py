@@ -13,19 +13,37 @@ from google.protobuf.descriptor import FieldDescriptor
 from ..errors import ProtoError, did_you_mean
 from . import caffe_pb2
 from .schema import is_repeated
-from .tokens import Token, tokenize
+from .tokens import Token, tokenize, tokens_of
 from .values import expected, scalar
 
-_CLOSE = {"{": "}", "<": ">"}
+_CLOSE = {"{": "}", "<": ">", "[": "]"}
+_NET = caffe_pb2.NetParameter.DESCRIPTOR.full_name
 _ROOTS = {"a net": caffe_pb2.NetParameter.DESCRIPTOR, "a solver": caffe_pb2.SolverParameter.DESCRIPTOR}
 
 
+class Fault(NamedTuple):
+    """A field that is unknown or has a wrong value, and was left out: the whole sentence, with its place."""
+
+    line: int
+    column: int
+    text: str
+
+
 class Place(NamedTuple):
-    """Where a value of the outermost message stands: its field's name, or in a list the value itself."""
+    """Where a value of the outermost message, or of a net within it, stands: its field's name, or in a list the value.
+
+    ``faults`` are those within the value, ``parts`` the Places within a net; the outermost message is a Place too.
+    """
 
     field: str
     line: int
     column: int
+    faults: list[Fault]
+    parts: list[Place]
+
+    def all_faults(self) -> list[Fault]:
+        """Those of the parts too, in the order of the file."""
+        return sorted([*self.faults, *(fault for part in self.parts for fault in part.all_faults())])
 
 
 class _Open(NamedTuple):
@@ -37,8 +55,30 @@ class _Open(NamedTuple):
 
 
 def parse(text: str, message_class, file_name: str):
-    """Read ``text`` as one message; returns it and the Places of its fields, in the order of the file."""
-    return _Parser(text, file_name).parse(message_class)
+    """Read ``text`` as one message; returns it and its Place, which holds the faults.
+
+    ProtoError where the text cannot be followed any further. If there were faults before that, it is about the first.
+    """
+    parser = _Parser(text, file_name)
+    try:
+        return parser.parse(message_class), parser.place
+    except ProtoError:
+        faults = parser.outermost.all_faults()
+        if faults:
+            raise ProtoError(faults[0].text) from None
+        raise
+
+
+def root_of(text: str, file_name: str) -> str:
+    """Of "a net" and "a solver", what ``text`` is, as its first field that only one of them has tells; else ""."""
+    depth = 0
+    for token in tokens_of(text, file_name):
+        depth += (token.text in ("{", "<")) - (token.text in ("}", ">")) if token.kind == "symbol" else 0
+        if depth == 0 and token.kind == "word":
+            kinds = [kind for kind, root in _ROOTS.items() if token.text in root.fields_by_name]
+            if len(kinds) == 1:
+                return kinds[0]
+    return ""
 
 
 def kind_text(descriptor) -> str:
@@ -52,7 +92,7 @@ class _Parser:
         self.tokens = tokenize(text, file_name)
         self.index = 0
         self.stack: list[_Open] = []
-        self.places: list[Place] = []
+        self.place = self.outermost = Place("", 1, 1, [], [])
 
     def parse(self, message_class):
         message = message_class()
@@ -61,7 +101,7 @@ class _Parser:
             raise ProtoError(f"{self.file_name}: is empty, expected {kind}")
         self.stack.append(_Open(kind, message.DESCRIPTOR, self.now))
         self.body(message, None)
-        return message, tuple(self.places)
+        return message
 
     # -- tokens ----------------------------------------------------------------------------------------------
 
@@ -82,6 +122,11 @@ class _Parser:
     def fail(self, token: Token, sentence: str):
         raise ProtoError(f"{self.file_name}:{token.line}:{token.column}: {sentence}")
 
+    def fault(self, token: Token, sentence: str) -> None:
+        """Note what is wrong at ``token``, where the text can still be followed."""
+        text = f"{self.file_name}:{token.line}:{token.column}: {sentence}"
+        self.place.faults.append(Fault(token.line, token.column, text))
+
     # -- grammar ---------------------------------------------------------------------------------------------
 
     def body(self, message, close: str | None) -> None:
@@ -99,8 +144,9 @@ class _Parser:
                                  f"{opened.token.line} is not closed")  # fmt: skip
             self.field(message, token, seen)
         if not message.IsInitialized():
-            missing = message.FindInitializationErrors()[0]
-            self.fail(opened.token, f'{opened.label} lacks "{missing}"')
+            for missing in message.FindInitializationErrors():
+                if "." not in missing:  # else it was noted where the part ended
+                    self.fault(opened.token, f'{opened.label} lacks "{missing}"')
 
     def field(self, message, token: Token, seen: dict[str, Token]) -> None:
         """One field, whose name is ``token``."""
@@ -109,11 +155,15 @@ class _Parser:
             if token.text in ("}", ">"):
                 self.fail(token, f'"{token.text}" without an opening one before it')
             self.fail(token, f"expected the name of a field of {opened.label}, found {token}")
-        field = opened.descriptor.fields_by_name.get(token.text) or self.unknown(token)
+        field = opened.descriptor.fields_by_name.get(token.text)
+        if field is None:
+            self.unknown(token)
+            self.skip()
+            return
         repeated = is_repeated(field)
         if not repeated and token.text in seen:
             first = seen[token.text].line
-            self.fail(token, f'"{token.text}" is given twice in {opened.label}, first in line {first}')
+            self.fault(token, f'"{token.text}" is given twice in {opened.label}, first in line {first}')
         seen[token.text] = token
         colon = self.take_symbol(":")
         is_message = field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE
@@ -130,36 +180,83 @@ class _Parser:
 
     def value(self, message, field, repeated: bool, named: Token) -> None:
         """One value of a field whose name is ``named``: in a list, there are several."""
-        if len(self.stack) == 1:
-            self.places.append(Place(field.name, named.line, named.column))
+        around, in_net = self.place, self.stack[-1].descriptor.full_name == _NET
+        if in_net or len(self.stack) == 1:
+            self.place = Place(field.name, named.line, named.column, [], [])
+            around.parts.append(self.place)
         if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
-            token = self.now
-            brace = self.take_symbol("{<")
-            if not brace:
-                self.fail(token, f'expected "{{" after "{field.name}", found {token}')
-            part = getattr(message, field.name)
-            part = part.add() if repeated else part
-            part.SetInParent()
-            self.stack.append(_Open(field.name, field.message_type, token))
-            self.body(part, _CLOSE[brace])
-            self.stack.pop()
-            return
+            part = self.message(message, field, repeated)
+            if in_net and self.place.faults and field.name in ("layer", "layers"):
+                self.name_layer(part)
+        else:
+            self.scalar(message, field, repeated)
+        self.place = around
+
+    def message(self, message, field, repeated: bool):
+        """One value in braces; returns it."""
+        token = self.now
+        brace = self.take_symbol("{<")
+        if not brace:
+            self.fail(token, f'expected "{{" after "{field.name}", found {token}')
+        part = getattr(message, field.name)
+        part = part.add() if repeated else part
+        part.SetInParent()
+        self.stack.append(_Open(field.name, field.message_type, token))
+        self.body(part, _CLOSE[brace])
+        self.stack.pop()
+        return part
+
+    def scalar(self, message, field, repeated: bool) -> None:
+        """One value of another kind."""
         first, sign = self.now, self.take_symbol("-")
-        tokens = [self.take()]
-        while tokens[0].kind == self.now.kind == "string":
-            tokens.append(self.take())
+        tokens = self.take_words()
         if tokens[0].kind in ("symbol", "end"):
             self.fail(tokens[0], f'"{field.name}" takes {expected(field)}; found {tokens[0]}')
         try:
             value = scalar(field, sign, tokens)
         except ValueError as error:
-            self.fail(first, str(error))
+            self.fault(first, str(error))
+            return
         if repeated:
             getattr(message, field.name).append(value)
         else:
             setattr(message, field.name, value)
 
-    def unknown(self, token: Token):
+    def take_words(self) -> list[Token]:
+        """The next token, or if it is a string, all that follow one another."""
+        tokens = [self.take()]
+        while tokens[0].kind == self.now.kind == "string":
+            tokens.append(self.take())
+        return tokens
+
+    def name_layer(self, layer) -> None:
+        """End the faults of a layer with its name and type: by its type, it may be another program's."""
+        words = [f'layer "{layer.name}"'] if layer.name else []
+        words += [f'type "{layer.type}"'] if layer.type and isinstance(layer.type, str) else []
+        if words:
+            self.place.faults[:] = [f._replace(text=f"{f.text} ({', '.join(words)})") for f in self.place.faults]
+
+    def skip(self) -> None:
+        """Pass over the value of an unknown field."""
+        self.take_symbol(":")
+        closing: list[str] = []
+        while True:
+            token = self.now
+            if token.kind == "end" or (token.text in ("}", ">", "]") and token.text not in closing[-1:]):
+                self.fail(token, f"expected a value, found {token}")
+            if token.kind == "symbol" and token.text in _CLOSE:
+                closing.append(_CLOSE[self.take().text])
+            elif token.text in closing[-1:]:
+                closing.pop()
+                self.take()
+            else:
+                self.take_symbol("-")
+                self.take_words()
+            if not closing:
+                break
+        self.take_symbol(",;")
+
+    def unknown(self, token: Token) -> None:
         """Say what an unknown field is most likely meant to be."""
         opened = self.stack[-1]
         if len(self.stack) == 1:
@@ -167,11 +264,11 @@ class _Parser:
                 if opened.label in _ROOTS and kind != opened.label and token.text in root.fields_by_name:
                     self.fail(token, f'expected {opened.label}, but "{token.text}" is a field of {kind}: '
                                      f"this looks like {kind}'s file")  # fmt: skip
+        sentence = f'unknown field "{token.text}" in {opened.label}'
         near = did_you_mean(token.text, opened.descriptor.fields_by_name)
         if not near:
             for outer in reversed(self.stack[:-1]):
                 if token.text in outer.descriptor.fields_by_name:
-                    near = f', but {outer.label} has one: is the "{opened.token.text}" of line '
-                    near += f"{opened.token.line} not closed?"
-                    break
-        self.fail(token, f'unknown field "{token.text}" in {opened.label}{near}')
+                    self.fail(token, f'{sentence}, but {outer.label} has one: is the "{opened.token.text}" of line '
+                                     f"{opened.token.line} not closed?")  # fmt: skip
+        self.fault(token, sentence + near)

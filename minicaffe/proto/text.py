@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ProtoError
@@ -17,8 +16,10 @@ from . import caffe_pb2
 from .binary import decode_strictly
 from .files import read_bytes
 from .kinds import DESCRIBED, kind_of
-from .parser import Place, parse
+from .parser import Fault, Place, parse, root_of
 from .upgrade import upgrade_net, upgrade_solver
+
+_NOWHERE = Place("", 0, 0, [], [])
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class NetFile:
     """A net and where it came from.
 
     ``param`` is the NetParameter after the upgrades, ``path`` its file, ``folder`` the file's folder, ``lines`` the
-    line of each ``param.layer`` (0 where unknown), ``notes`` what was upgraded.
+    line of each ``param.layer`` (0 where unknown), ``notes`` what was upgraded. ``faults`` is what was left out of a
+    net that was not read strictly: a sentence, and the index of its layer, None outside of layers.
     """
 
     param: Any
@@ -34,45 +36,58 @@ class NetFile:
     folder: str
     lines: tuple[int, ...]
     notes: tuple[str, ...]
+    faults: tuple[tuple[str, int | None], ...] = ()
 
 
 @dataclass(frozen=True)
 class SolverFile:
-    """A SolverParameter after the upgrades, its file, the file's folder, and what was upgraded."""
+    """A SolverParameter after the upgrades, its file, the file's folder, what was upgraded, where its fields stand."""
 
     param: Any
     path: str
     folder: str
     notes: tuple[str, ...]
+    places: dict[str, list[Place]] = field(default_factory=dict)
 
 
-def read_net(path) -> NetFile:
-    """The net of a file: a prototxt, or a binary net such as a caffemodel; its content tells which."""
+def read_net(path, strict: bool = True) -> NetFile:
+    """The net of a file: a prototxt, or a binary net such as a caffemodel; its content tells which.
+
+    Unless ``strict``, unknown fields and wrong values of a prototxt are left out, and told in ``faults``.
+    """
     path = os.fspath(path)
-    return net_of(read_bytes(path, "a net in a prototxt"), path)
+    return net_of(read_bytes(path, "a net in a prototxt"), path, strict)
 
 
-def net_of(data: bytes, path: str) -> NetFile:
+def net_of(data: bytes, path: str, strict: bool = True) -> NetFile:
     """The net that is the content of the file ``path``."""
     if kind_of(data) == "caffemodel":
-        return _net_file(decode_strictly(data, caffe_pb2.NetParameter, path), path, ())
-    return parse_net(text_of(data, path, "a net in a prototxt"), path)
+        return _net_file(decode_strictly(data, caffe_pb2.NetParameter, path), path, _NOWHERE)
+    return parse_net(text_of(data, path, "a net in a prototxt"), path, strict)
 
 
-def parse_net(text: str, file_name: str = "<text>") -> NetFile:
+def parse_net(text: str, file_name: str = "<text>", strict: bool = True) -> NetFile:
     """The net in ``text``; errors and paths are as if it stood in ``file_name``."""
-    param, places = parse(text, caffe_pb2.NetParameter, file_name)
-    return _net_file(param, file_name, places)
+    param, place = parse(text, caffe_pb2.NetParameter, file_name)
+    if strict:
+        _refuse(place.all_faults()[:1])
+    return _net_file(param, file_name, place)
 
 
-def net_file(param, path: str = "<net>") -> NetFile:
-    """A NetFile for a copy of a NetParameter that is there already, such as a solver's ``net_param``."""
+def net_file(param, path: str = "<net>", place: Place | None = None) -> NetFile:
+    """A NetFile for a copy of a NetParameter that is there already, such as a solver's ``net_param`` at ``place``."""
     copy = caffe_pb2.NetParameter()
     copy.CopyFrom(param)
-    return _net_file(copy, path, ())
+    return _net_file(copy, path, place or _NOWHERE)
 
 
-def _net_file(param, path: str, places: Sequence[Place]) -> NetFile:
+def _refuse(faults: list[Fault]) -> None:
+    if faults:
+        raise ProtoError("\n".join(fault.text for fault in faults))
+
+
+def _net_file(param, path: str, whole: Place) -> NetFile:
+    places = whole.parts
     form = "layers" if param.layers else "layer"
     of_layers = [place for place in places if place.field == form]
     of_inputs = [place for place in places if place.field.startswith("input")]
@@ -81,10 +96,29 @@ def _net_file(param, path: str, places: Sequence[Place]) -> NetFile:
         known = of_layers[what : what + 1] if isinstance(what, int) else [p for p in places if p.field == what][:1]
         return "".join(f"{path}:{place.line}:{place.column}" for place in known) or path
 
-    notes, origins = upgrade_net(param, at)
+    faults = whole.all_faults()
+    try:
+        notes, origins = upgrade_net(param, at)
+    except ProtoError:
+        _refuse(faults)  # what was left out may be the cause
+        raise
     found = [of_inputs[:1] if i is None else of_layers[i : i + 1] for i in origins]
     lines = tuple(place[0].line if place else 0 for place in found)
-    return NetFile(param, path, os.path.dirname(path), lines, notes)
+    of = {id(fault): index for index, place in enumerate(found) for fault in (place[0].all_faults() if place else ())}
+    told = tuple((fault.text, of.get(id(fault))) for fault in faults)
+    return NetFile(param, path, os.path.dirname(path), lines, notes, told)
+
+
+def is_solver(path) -> bool:
+    """Whether a file is a solver in a prototxt, as its fields tell; False for a file that cannot be read."""
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        return False
+    data = read_bytes(path, "a prototxt")
+    try:
+        return kind_of(data) == "text" and root_of(text_of(data, path, "a prototxt"), path) == "a solver"
+    except ProtoError:
+        return False
 
 
 def read_solver(path):
@@ -92,18 +126,28 @@ def read_solver(path):
     return read_solver_file(path).param
 
 
-def read_solver_file(path) -> SolverFile:
-    """The solver of a prototxt file, with the notes of its upgrade."""
+def read_solver_file(path, strict: bool = True) -> SolverFile:
+    """The solver of a prototxt file, with the notes of its upgrade. Unless ``strict``, its nets may have faults."""
     path = os.fspath(path)
     wanted = "a solver in a prototxt"
-    param = parse_text(text_of(read_bytes(path, wanted), path, wanted), caffe_pb2.SolverParameter, path)
+    param, place = parse(text_of(read_bytes(path, wanted), path, wanted), caffe_pb2.SolverParameter, path)
+    nets: dict[str, list[Place]] = {}
+    for part in place.parts:
+        nets.setdefault(part.field, []).append(part)
+    own = [
+        *place.faults,
+        *(fault for part in place.parts if not part.field.endswith("_param") for fault in part.faults),
+    ]
+    _refuse(place.all_faults()[:1] if strict else sorted(own))
     notes = upgrade_solver(param, path)
-    return SolverFile(param, path, os.path.dirname(path), notes)
+    return SolverFile(param, path, os.path.dirname(path), notes, nets)
 
 
 def parse_text(text: str, message_class, file_name: str = "<text>"):
     """``text`` as one message of any class of ``caffe_pb2``, without upgrades."""
-    return parse(text, message_class, file_name)[0]
+    message, place = parse(text, message_class, file_name)
+    _refuse(place.all_faults()[:1])
+    return message
 
 
 def text_of(data: bytes, path: str, wanted: str) -> str:

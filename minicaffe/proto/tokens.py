@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import ProtoError
@@ -38,21 +39,25 @@ class Token(NamedTuple):
 
 def tokenize(text: str, file_name: str) -> list[Token]:
     """All tokens of ``text``, an end token last; ProtoError at a character that starts none."""
+    return list(tokens_of(text, file_name))
+
+
+def tokens_of(text: str, file_name: str) -> Iterator[Token]:
+    """As ``tokenize``, one after the other."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    tokens: list[Token] = []
     offset = _SKIP.match(text).end()
     while True:
         line = bisect_right(starts, offset)
         column = offset - starts[line - 1] + 1
         if offset == len(text):
-            tokens.append(Token("end", "", line, column))
-            return tokens
+            yield Token("end", "", line, column)
+            return
         match = _TOKEN.match(text, offset)
         if match is None:
             char = text[offset]
             problem = f"a string without its closing {char}" if char in "\"'" else f"unexpected character {char!r}"
             raise ProtoError(f"{file_name}:{line}:{column}: {problem}")
-        tokens.append(Token(match.lastgroup, match.group(), line, column))
+        yield Token(match.lastgroup, match.group(), line, column)
         offset = _SKIP.match(text, match.end()).end()
 
 

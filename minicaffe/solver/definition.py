@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import FieldDescriptor
 
 from ..errors import ProtoError, SolverError, did_you_mean, plural
-from ..proto import NetFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
+from ..proto import NetFile, SolverFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
 from ..proto.schema import is_repeated
 from .rates import check_policy
 
@@ -38,13 +38,18 @@ class Definition:
 
 
 def read_definition(
-    path: str, overrides: Mapping[str, str] | None = None, level: int | None = None, stages: Iterable[str] = ()
+    path: str,
+    overrides: Mapping[str, str] | None = None,
+    level: int | None = None,
+    stages: Iterable[str] = (),
+    strict: bool = True,
 ) -> Definition:
     """Read and check a solver file.
 
     ``overrides`` replace its scalar fields (``{"max_iter": "500"}``); ``level`` and ``stages`` go to its train_state.
+    Unless ``strict``, its nets may have ``faults`` (see ``read_net``).
     """
-    source = read_solver_file(path)
+    source = read_solver_file(path, strict)
     param, folder = source.param, source.folder
     for key, text in (overrides or {}).items():
         _override(param, key, text)
@@ -60,7 +65,7 @@ def read_definition(
             notes.append(f"{path}: {field} has no effect: it is for GPUs, and this program runs on the CPU")
     try:
         _check(param)
-        train, tests = _sources(param, folder, path)
+        train, tests = _sources(source, strict)
     except SolverError as error:
         raise SolverError(f"{path}: {error}") from None
     return Definition(param, folder, train, tests, tuple(notes))
@@ -98,16 +103,18 @@ def _check(param) -> None:
         raise SolverError(f"weight_decay is {param.weight_decay:g}; expected at least 0")
 
 
-def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource, ...]]:
+def _sources(source: SolverFile, strict: bool) -> tuple[NetSource, tuple[NetSource, ...]]:
+    param = source.param
     given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
         raise SolverError(f"found {found}; expected one of net, net_param, train_net, train_net_param")
-    main = _read(param, given[0], folder, path)
+    main = _read(source, given[0], strict)
     train = _in_state(main, "TRAIN", param.train_state if param.HasField("train_state") else None)
     shared = main if given[0] in ("net", "net_param") else None
-    tests = [net_file(inline, path) for inline in param.test_net_param]
-    tests += [read_net(find(name, folder)) for name in param.test_net]
+    places = source.places.get("test_net_param", [])
+    tests = [net_file(inline, source.path, place) for inline, place in zip(param.test_net_param, places)]
+    tests += [_read_file("test_net", name, source, strict) for name in param.test_net]
     if shared is not None and len(tests) < len(param.test_iter):
         tests += [shared] * (len(param.test_iter) - len(tests))
     if len(tests) != len(param.test_iter):
@@ -127,12 +134,17 @@ def _sources(param, folder: str, path: str) -> tuple[NetSource, tuple[NetSource,
     return train, tuple(_in_state(net, "TEST", state) for net, state in zip(tests, states))
 
 
-def _read(param, field: str, folder: str, path: str) -> NetFile:
+def _read(source: SolverFile, field: str, strict: bool) -> NetFile:
+    value = getattr(source.param, field)
     if field.endswith("_param"):
-        return net_file(getattr(param, field), path)
-    place = find(getattr(param, field), folder)
+        return net_file(value, source.path, source.places[field][0])
+    return _read_file(field, value, source, strict)
+
+
+def _read_file(field: str, name: str, source: SolverFile, strict: bool) -> NetFile:
+    place = find(name, source.folder)
     try:
-        return read_net(place)
+        return read_net(place, strict)
     except ProtoError as error:
         if os.path.exists(place):
             raise

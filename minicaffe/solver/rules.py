@@ -179,13 +179,18 @@ class Adam(SGD):
 RULES = {rule.__name__: rule for rule in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam)}
 
 
-def make_rule(param, arena: Arena) -> SGD:
-    """The rule that the solver's ``type`` names."""
+def rule_class(param) -> type[SGD]:
+    """The class of the rule that the solver's ``type`` names; SolverError for an unknown one."""
     if param.type not in RULES:
         raise SolverError(
             f'solver type is "{param.type}"; expected one of {", ".join(RULES)}{did_you_mean(param.type, RULES)}'
         )
-    return RULES[param.type](param, arena)
+    return RULES[param.type]
+
+
+def make_rule(param, arena: Arena) -> SGD:
+    """The rule that the solver's ``type`` names."""
+    return rule_class(param)(param, arena)
 
 
 def _cut(segments: list[Segment]) -> tuple[np.ndarray, list[Segment]]:

@@ -2,9 +2,11 @@
 
 import pytest
 
-from minicaffe.analysis.check import check_net
+from minicaffe.analysis.check import check_net, check_solver
 from minicaffe.analysis.cost import multiply_adds, parameters, top_bytes
+from minicaffe.errors import ProtoError
 from minicaffe.proto import parse_net
+from minicaffe.solver.definition import read_definition
 
 INPUT = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 8 dim: 8 } } }'
 LOSS = """
@@ -154,3 +156,91 @@ layer { name: "l" type: "LSTM" bottom: "x" bottom: "c" top: "y" recurrent_param 
 """
     (state,) = check(text)
     assert multiply_adds(state.outline.layers[-1]) == 5 * 2 * (16 * 3 + 16 * 4)
+
+
+def test_an_unknown_type_is_named_once_and_the_rest_is_judged():
+    text = """
+layer { name: "p" type: "Permute" bottom: "x" top: "p" permute_param { order: [0, 2] order: 3 } }
+layer { name: "r" type: "RReLU" bottom: "x" top: "x" rrelu_param < lb: 10 ub { a: 1 } > }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 4 kernel_size: 9 } }
+layer { name: "d" type: "Dropout" bottom: "p" top: "d" dropout_param { scale_train: false } }
+layer { name: "e" type: "Pooling" bottom: "gone" top: "e" pooling_param { pool: MEAN kernel_size: 2 } }
+"""
+    (state,) = check_net(parse_net(INPUT + text, "net.prototxt", strict=False))
+    places = [problem.split(": ")[0].removeprefix("net.prototxt:") for problem in state.problems]
+    assert places == ["2", "3", "5:72", "6:81", "6", "4"]
+    assert 'unknown layer type "Permute"' in state.problems[0]
+    assert 'unknown layer type "RReLU"; did you mean "ReLU"' in state.problems[1]
+    assert 'unknown field "scale_train" in dropout_param (layer "d", type "Dropout")' in state.problems[2]
+    assert 'found MEAN (layer "e", type "Pooling")' in state.problems[3]
+    assert 'bottom "gone" is written by no layer' in state.problems[4]
+    assert "kernel 9 x 9" in state.problems[5]  # a layer in place keeps its shape, whatever its type
+
+
+def test_faults_outside_of_layers_and_of_layers_in_no_phase_are_told():
+    text = 'quantize: true layer { name: "n" type: "ReLU" bottom: "x" top: "y" include { stage: "s" } lr: 1 }'
+    (state,) = check_net(parse_net(INPUT + text, "net.prototxt", strict=False))
+    assert [problem.split(": ")[1] for problem in state.problems] == [
+        'unknown field "quantize" in a net',
+        'unknown field "lr" in layer (layer "n", type "ReLU")',
+    ]
+
+
+def test_several_stages_at_once_are_tried():
+    text = INPUT + (
+        'layer { name: "a" type: "ReLU" bottom: "x" top: "a" include { stage: "one" } }'
+        'layer { name: "b" type: "ReLU" bottom: "a" top: "b" include { stage: "two" } }'
+        'layer { name: "c" type: "ReLU" bottom: "a" top: "b" include { stage: "three" stage: "one" } }'
+        'layer { name: "d" type: "ReLU" bottom: "b" top: "d" }'
+    )
+    assert [(state.stages, state.problems) for state in check(text)] == [(("one", "two"), ()), (("one", "three"), ())]
+
+
+def test_a_loss_without_a_top():
+    (state,) = check(data() + LOSS.replace('top: "loss"', "") + LOSS.split("\n")[2].replace('top: "loss"', ""))
+    assert state.problems == ()
+    assert [shape for layer in state.outline.layers[-2:] for shape in layer.tops] == [(), ()]
+    graph = state.outline.graph
+    assert [weight for _, weight in graph.loss_values()] == [1.0, 1.0]
+    assert graph.outputs == ()
+
+
+@pytest.fixture
+def solver(tmp_path):
+    def write(text):
+        path = tmp_path / "solver.prototxt"
+        path.write_text('base_lr: 0.1 lr_policy: "fixed" snapshot_prefix: "s" ' + text)
+        return path
+
+    return write
+
+
+def states_of(path, **options):
+    return [(state.phases, state.stages, state.problems) for _, state in check_solver(read_definition(path), **options)]
+
+
+def test_a_solver_says_which_nets_it_runs_in_which_states(solver):
+    net = data(more="include { phase: TRAIN }") + data("test", more='include { phase: TEST stage: "on-test" }') + LOSS
+    path = solver("net_param {" + net + "} train_state { stage: 'x' } test_state { stage: 'on-test' }"
+                  "test_iter: 2 test_interval: 1")  # fmt: skip
+    assert states_of(path) == [(("TRAIN",), ("x",), ()), (("TEST",), ("on-test",), ())]
+    assert states_of(path, phases=["TEST"]) == [(("TEST",), ("on-test",), ())]
+    text = path.read_text().replace("stage: 'on-test' }test_iter", "} test_iter")
+    path.write_text(text)
+    ((_, _, train), (_, _, test)) = states_of(path)
+    assert train == () and len(test) == 2 and 'bottom "data" is written by no layer' in test[0]
+
+
+def test_a_solvers_net_that_is_the_same_in_both_phases_is_one_state(solver, tmp_path):
+    (tmp_path / "net.prototxt").write_text(data() + LOSS)
+    path = solver('net: "net.prototxt" test_iter: 1 test_interval: 1')
+    assert states_of(path) == [(("TRAIN", "TEST"), (), ())]
+
+
+def test_problems_of_a_net_within_a_solver_have_their_lines(solver):
+    path = solver("\nnet_param {\n" + INPUT + "\nlayer { name: 'a' type: 'Rrelu' }\nlayer { kernel: 2 } }")
+    definition = read_definition(path, strict=False)
+    ((_, state),) = check_solver(definition)
+    assert [problem.removeprefix(f"{path}:").split(":")[0] for problem in state.problems] == ["4", "5"]
+    with pytest.raises(ProtoError, match=r':5:9: unknown field "kernel" in layer$'):
+        read_definition(path)

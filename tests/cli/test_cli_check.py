@@ -52,3 +52,45 @@ def test_a_shape_that_is_none(project, capsys, text):
     status, _, err = run(capsys, "net.prototxt", "--shape", text)
     assert status == 2
     assert "--shape data is" in err and "expected numbers of at least 1" in err
+
+
+def test_a_solver_stands_for_its_nets(project, capsys):
+    status, out, err = run(capsys, "solver.prototxt")
+    assert status == 0 and err.count("\n") == err.count("minicaffe: note: solver.prototxt: ")
+    assert "tiny (TRAIN)" in out and "tiny (TEST)" in out
+    assert out.endswith("solver.prototxt: no error\n")
+
+
+def test_a_solver_without_its_net(project, capsys):
+    (project.folder / "net.prototxt").rename(project.folder / "other.prototxt")
+    status, out, err = run(capsys, "solver.prototxt")
+    assert (status, out) == (2, "")
+    assert err.startswith("minicaffe: error: solver.prototxt: net: net.prototxt: no such file")
+
+
+def test_a_solver_of_an_unknown_type(project, capsys):
+    path = project.folder / "solver.prototxt"
+    path.write_text(path.read_text() + 'type: "Adamm"')
+    status, _, err = run(capsys, "solver.prototxt")
+    assert status == 2 and 'solver type is "Adamm"' in err and 'did you mean "Adam"' in err
+
+
+def test_shared_parameters_count_once_in_the_total(project, capsys, tmp_path):
+    ip = 'type: "InnerProduct" param { name: "w" } inner_product_param { num_output: 4 bias_term: false }'
+    text = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }'
+    text += f'layer {{ name: "a" {ip} bottom: "x" top: "a" }} layer {{ name: "b" {ip} bottom: "a" top: "b" }}'
+    (tmp_path / "shared.prototxt").write_text(text)
+    status, out, _ = run(capsys, str(tmp_path / "shared.prototxt"))
+    assert status == 0
+    total = next(line for line in out.splitlines() if line.startswith("  total"))
+    assert total.split()[1] == "16"
+
+
+def test_a_total_that_is_not_known(project, capsys, tmp_path):
+    text = 'layer { name: "d" type: "Python" top: "a" python_param { module: "m" layer: "L" } }'
+    text += 'layer { name: "r" type: "ReLU" bottom: "a" top: "b" }'
+    (tmp_path / "python.prototxt").write_text(text)
+    status, out, _ = run(capsys, str(tmp_path / "python.prototxt"))
+    assert (
+        status == 0 and next(line for line in out.splitlines() if line.startswith("  total")).split()[1:] == ["?"] * 3
+    )
