@@ -50,7 +50,7 @@ def make_layers(
     """
     drafts = []
     for param, place, known_faults in zip_longest(params, places, faults, fillvalue=()):
-        param = _with_automatic_top(param)
+        param = _with_automatic_top(param, drafts)
         try:
             cls = layer_class(param.type)
         except LayerError as error:
@@ -81,13 +81,14 @@ def make_layers(
     return drafts
 
 
-def _with_automatic_top(param):
+def _with_automatic_top(param, before: Sequence[Draft]):
     """A loss without a top has one that no layer can read and no log shows; old files leave it out."""
     if param.top or param.type not in layer_types() or not layer_class(param.type).loss:
         return param
     whole = caffe_pb2.LayerParameter()
     whole.CopyFrom(param)
-    whole.top.append(f"{AUTOMATIC} {param.name}")
+    same = sum(list(draft.layer.param.top) == [f"{AUTOMATIC} {param.name}"] for draft in before)
+    whole.top.append(f"{AUTOMATIC} {param.name}" + f" {len(before)}" * bool(same))
     return whole
 
 
