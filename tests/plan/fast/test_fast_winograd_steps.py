@@ -55,13 +55,13 @@ class Lowered:
 
 
 def lower(b, group):
-    node, options = group.nodes[0], group.nodes[0].layer.options
+    node, options, window = group.nodes[0], group.nodes[0].layer.options, group.nodes[0].layer.window_options
     if len(group.nodes) > 1:
         return None
     x, y = b.image(node.bottoms[0]), b.image(node.tops[0])
     w = unfold.windows(
         b.images, x.channels // options.group, (1, x.height, x.width), (1, y.height, y.width),
-        (1, *node.layer.kernel * 2)[:3], (1, 1, 1), (0, *(node.layer.pad or (0,)) * 2)[:3], (1, 1, 1),
+        (1, *window.kernel * 2)[:3], (1, 1, 1), (0, *(window.pad or (0,)) * 2)[:3], (1, 1, 1),
     )  # fmt: skip
     conv = Conv(node, node.bottoms[0], node.tops[0], w, options.group, options.num_output // options.group)
     assert winograd.fits(b, conv)
