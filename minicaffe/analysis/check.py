@@ -94,11 +94,14 @@ def _with_faults_elsewhere(net: NetFile, level: int, found: list[Checked]) -> Ch
 
 
 def _in_some_stage(net: NetFile, same: tuple[str, ...], level: int, stages, given, how) -> list[Checked]:
-    """The net as it stands; or if that is wrong, in each of the smallest sets of stages in which it is right."""
+    """The net as it stands; or if that is wrong, in each of the smallest sets of stages in which it is right.
+
+    If it is right in none, in the one that leaves the fewest problems.
+    """
     first = _check(net, same, level, stages, given, how)
     if stages or not first.problems or net.faults:
         return [first]
-    seen = {tuple(filter_net(net.param, same[0], level, stages))}
+    best, seen = first, {tuple(filter_net(net.param, same[0], level, stages))}
     names = _stage_names(net)
     for size in range(1, len(names) + 1):
         good = []
@@ -109,9 +112,10 @@ def _in_some_stage(net: NetFile, same: tuple[str, ...], level: int, stages, give
             seen.add(kept)
             result = _check(net, same, level, chosen, given, how)
             good += [] if result.problems else [result]
+            best = min(best, result, key=lambda one: len(one.problems))
         if good:
             return good
-    return [first]
+    return [best]
 
 
 def _brings_nothing(net: NetFile, phase: str, level: int, stages) -> bool:
@@ -133,8 +137,8 @@ def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how
 
     found, assumed = outline({}), {}
     for layer in found.unknown():
-        for shape in _likely(layer.draft.layer):
-            tried = {**assumed, **_tops(layer.draft.layer, shape)}
+        for tops in _likely(layer.draft.layer, found):
+            tried = {**assumed, **dict(zip(layer.draft.layer.param.top, tops))}
             result = outline(tried)
             if not result.problems:
                 found, assumed = result, tried
@@ -147,6 +151,8 @@ def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how
             needed_gradients(found.graph)
         except GraphError as error:
             problems += error.problems
+    if problems and stages:
+        notes.append(f"{net.path}: judged with the stages {', '.join(stages)}")
     return Checked(phases, stages, found, tuple(problems), tuple(notes))
 
 
@@ -155,27 +161,35 @@ def _missing_note(draft, reason: str, found: Outline, assumed) -> str:
     layer = next(layer for layer in found.layers if layer.draft is draft or layer.draft.place == draft.place)
     name = draft.layer.name
     if None in layer.tops:
-        blob = draft.layer.param.top[0]
-        return f'{draft.place}: layer "{name}": {reason}; give the shape of its tops with --shape {blob}=N,C,H,W'
+        shapes = " ".join(f"{top}={form}" for top, form in zip(draft.layer.param.top, _FORMS))
+        return f'{draft.place}: layer "{name}": {reason}; give the shapes of its tops with --shape {shapes}'
     how = "assumed" if any(top in assumed for top in draft.layer.param.top) else "taken from its options"
     return f'{draft.place}: layer "{name}": {reason}; shapes are {how}'
 
 
-def _likely(layer) -> list[Shape]:
-    """Shapes of one image (C, H, W) that a layer without crop and mean may read, judged by the name of its source."""
+def _likely(layer, found: Outline) -> list[list[Shape]]:
+    """Shapes that the tops of a layer which brings images may have, the likeliest first.
+
+    A data layer without crop and mean is judged by the name of its source. Code of the user's own that has no bottoms,
+    and a convolution after it, is taken to bring an image in colour, and labels of the image or of each pixel.
+    """
+    if layer.type == "Python" and not layer.param.bottom:
+        others = [known.draft.layer for known in found.layers]
+        convolved = [other.param.bottom[0] for other in others if other.type == "Convolution" and other.param.bottom]
+        if layer.param.top[0] not in convolved:
+            return []
+        more = len(layer.param.top) - 1
+        return [[(1, *_COLOUR), *[label] * more] for label in ((1,), (1, 1, *_COLOUR[1:]), (1, 1))]
     if layer.type not in ("Data", "ImageData"):
         return []
     words = f"{layer.options.source} {layer.param.transform_param.mean_file}".lower()
     known = [shapes for name, shapes in _FAMOUS.items() if re.search(name, words)]
-    return [shape for shapes in [*known, _ANY] for shape in shapes]
-
-
-def _tops(layer, shape: Shape) -> dict[str, Shape]:
     batch = layer.options.batch_size
-    shapes = [(batch, *shape), (batch,)]
-    return dict(zip(layer.param.top, shapes))
+    return [[(batch, *shape), (batch,)] for shapes in [*known, _ANY] for shape in shapes]
 
 
+_COLOUR = (3, 224, 224)
+_FORMS = ("N,C,H,W", *["N,..."] * 9)  # how the shapes of tops are asked for
 _FAMOUS: dict[str, list[Shape]] = {
     "mnist": [(1, 28, 28), (2, 28, 28)],
     "cifar": [(3, 32, 32)],

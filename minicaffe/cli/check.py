@@ -69,14 +69,15 @@ def _show(net, state, results: Results) -> None:
     from ..layers.base import count
 
     title = " and ".join(state.phases) + "".join(f", stage {stage}" for stage in state.stages)
-    rows, totals = [], [0, 0, 0]
+    rows, totals, unknown = [], [0, 0, 0], [False] * 3
     graph = state.outline.graph
     for layer in state.outline.layers:
         kind = layer.draft.layer
         if kind.type == "Split" and layer.draft.made:
             continue
         costs = [parameters(layer), multiply_adds(layer), top_bytes(layer)]
-        totals = [None if None in (total, cost) else total + cost for total, cost in zip(totals, costs)]
+        totals = [total + (cost or 0) for total, cost in zip(totals, costs)]
+        unknown = [known or cost is None for known, cost in zip(unknown, costs)]
         results.record(
             "layer",
             phases=list(state.phases),
@@ -93,8 +94,9 @@ def _show(net, state, results: Results) -> None:
         rows.append((kind.name, kind.type, shapes or "-", *(_number(cost) for cost in costs)))
     if graph is not None:  # parameters that layers share count once
         totals[0] = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
-    rows.append(("total", "", "", *(_number(total) for total in totals)))
-    results.record("total", phases=list(state.phases), parameters=totals[0], multiply_adds=totals[1], bytes=totals[2])
+    rows.append(("total", "", "", *(_total(total, more) for total, more in zip(totals, unknown))))
+    known = [None if more else total for total, more in zip(totals, unknown)]
+    results.record("total", phases=list(state.phases), parameters=known[0], multiply_adds=known[1], bytes=known[2])
     results.text([f"{net.param.name or net.path} ({title})", *_table(rows), ""])
 
 
@@ -105,6 +107,11 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     for row in (head, *rows):
         cells = [cell.ljust(width) if i < 3 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
         yield "  " + "  ".join(cells).rstrip()
+
+
+def _total(value: int, more: bool) -> str:
+    """A sum of what is known, to which ``more`` comes that is not."""
+    return _number(value) + " + ?" * more if value else _number(None if more else value)
 
 
 def _number(value: int | None) -> str:

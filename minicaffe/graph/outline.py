@@ -41,8 +41,9 @@ class Outline:
     graph: Graph | None
 
     def unknown(self) -> list[OutlineLayer]:
-        """The layers at which knowledge of the shapes ends: their own tops are not known, though their bottoms are."""
-        return [layer for layer in self.layers if None in layer.tops and None not in layer.bottoms]
+        """The sound layers at which knowledge of the shapes ends: their own tops are unknown, their bottoms are not."""
+        ends = [layer for layer in self.layers if None in layer.tops and None not in layer.bottoms]
+        return [layer for layer in ends if layer.draft.sound]
 
 
 def outline_graph(
@@ -61,7 +62,7 @@ def outline_graph(
     places = [f"{path}:{net.lines[i]}" if net.lines[i] else path for i in keep]
     drafts = make_layers([net.param.layer[i] for i in keep], places, phase, finder, problems, how, faults)
     wire(drafts, problems)
-    if not drafts:
+    if not drafts and not problems:
         problems.append(f"{path}: no layer is left in phase {phase}; expected at least one")
     wired = not problems
     if wired:

@@ -56,7 +56,8 @@ def make_layers(
         except LayerError as error:
             known = param.name or f"number {len(drafts) + 1}"
             text = str(error) if param.type else f"has no type; expected one of {len(layer_types())} known types"
-            problems.append(f'{place}: layer "{known}": {text}')
+            missing = known_faults if known_faults and not param.type else [f'{place}: layer "{known}": {text}']
+            problems += missing  # a type that was left out is told as a fault
             drafts.append(Draft(_bare(_Unknown, param, phase, find), place, sound=False))
             continue
         wrong = [

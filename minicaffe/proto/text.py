@@ -98,7 +98,8 @@ def _net_file(param, path: str, whole: Place) -> NetFile:
 
     faults = whole.all_faults()
     try:
-        notes, origins = upgrade_net(param, at)
+        faulty = [index for index, place in enumerate(of_layers) if place.all_faults()]
+        notes, origins = upgrade_net(param, at, faulty)
     except ProtoError:
         _refuse(faults)  # what was left out may be the cause
         raise

@@ -244,3 +244,46 @@ def test_problems_of_a_net_within_a_solver_have_their_lines(solver):
     assert [problem.removeprefix(f"{path}:").split(":")[0] for problem in state.problems] == ["4", "5"]
     with pytest.raises(ProtoError, match=r':5:9: unknown field "kernel" in layer$'):
         read_definition(path)
+
+
+def test_code_that_brings_images_is_taken_to_bring_them_in_colour():
+    python = 'layer { name: "d" type: "Python" top: "data" top: "label" python_param { module: "m" layer: "L" } }'
+    conv = 'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+    conv += "convolution_param { num_output: 5 kernel_size: 1 } }"
+    (state,) = check(python + conv + LOSS.replace('"ip" bottom: "label"', '"c" bottom: "label"'))
+    assert (state.problems, tops(state)["label"], tops(state)["ip"]) == ((), (1, 1, 224, 224), (1, 10))
+    assert state.notes[0].endswith("; shapes are assumed")
+    (state,) = check(python + conv + LOSS)
+    assert (state.problems, tops(state)["label"]) == ((), (1,))
+    reshape = 'layer { name: "r" type: "Reshape" bottom: "data" top: "r" reshape_param { shape { dim: 7 } } }'
+    for text in (python + conv + reshape, python + LOSS):
+        (state,) = check(text)
+        assert (state.problems, tops(state)["data"]) == ((), None)
+        assert state.notes[0].endswith("with --shape data=N,C,H,W label=N,...")
+
+
+def test_a_data_layer_with_wrong_options_is_one_problem():
+    (state,) = check('layer { name: "d" type: "Data" top: "data" top: "label" data_param { batch_size: 4 } }' + LOSS)
+    assert len(state.problems) == 1 and "data_param has no source" in state.problems[0]
+
+
+def test_where_no_stages_help_the_fewest_problems_are_told():
+    text = data("", more='include { stage: "train" }') + LOSS
+    text += 'layer { name: "v" type: "Data" top: "other" include { stage: "val" } data_param { batch_size: 1 } }'
+    (state,) = check(text)
+    assert state.stages == ("train",) and len(state.problems) == 1 and "has no source" in state.problems[0]
+    assert state.notes == ("net.prototxt: judged with the stages train",)
+
+
+def test_unknown_v1_types_are_all_told_and_the_rest_is_judged():
+    text = """
+layers { name: "a" type: CROP bottom: "x" top: "a" }
+layers { name: "b" type: IMAGE_DATUM top: "b" }
+layers { name: "c" type: CONVOLUTION bottom: "x" top: "c" convolution_param { num_output: 1 kernel_size: 9 } }
+"""
+    net = parse_net('input: "x" input_dim: [1, 1, 4, 4]' + text, "net.prototxt", strict=False)
+    (state,) = check_net(net)
+    assert state.problems[0].startswith('net.prototxt:2:26: "type" takes one of NONE, ')
+    assert state.problems[0].endswith('; found CROP (layer "a")')
+    assert state.problems[1].endswith('found IMAGE_DATUM; did you mean "IMAGE_DATA"? (layer "b")')
+    assert len(state.problems) == 3 and "kernel 9 x 9" in state.problems[2]

@@ -6,7 +6,7 @@ nothing is dropped without a word.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from ...errors import ProtoError, plural
@@ -29,7 +29,7 @@ class Upgraded(NamedTuple):
     origins: tuple[int | None, ...]
 
 
-def upgrade_net(param, at: Callable[[int | str], str]) -> Upgraded:
+def upgrade_net(param, at: Callable[[int | str], str], faulty: Collection[int] = ()) -> Upgraded:
     """Bring a NetParameter to the present form.
 
     In Caffe's order: V0 layers become V1, V1 layers present ones; options of transformation found in a data layer's
@@ -37,8 +37,8 @@ def upgrade_net(param, at: Callable[[int | str], str]) -> Upgraded:
     their ``param { lr_mult: 0 }``.
 
     ``at`` turns the index of a layer, or the name of a field of the net, into "file:line:column", to begin an error
-    with. Departures from Caffe: layers of several forms in one file, and fields that an old layer's type does not take,
-    are refused rather than left out.
+    with. ``faulty`` are the indices of layers of which something was left out. Departures from Caffe: layers of several
+    forms in one file, and fields that an old layer's type does not take, are refused rather than left out.
     """
     notes: list[str] = []
     origins: list[int | None] = list(range(len(param.layers) or len(param.layer)))
@@ -48,7 +48,8 @@ def upgrade_net(param, at: Callable[[int | str], str]) -> Upgraded:
         count, form = len(param.layers), "V1"
         if is_v0(param):
             form, origins = "V0", v0_to_v1(param, at)
-        v1_to_present(param, lambda index: at(origins[index]))
+        bad = [index for index, origin in enumerate(origins) if origin in faulty]
+        v1_to_present(param, lambda index: at(origins[index]), bad)
         merged = f", merging {plural(count - len(origins), 'padding')}" if len(origins) < count else ""
         notes.append(f"upgraded {plural(count, 'layer')} from Caffe's {form} form{merged}")
     place = {index: at(origin) for index, origin in enumerate(origins)}.__getitem__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -57,22 +57,27 @@ TYPES = {
 _OF_PARAMS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
 
 
-def v1_to_present(param, place: Callable[[int], str]) -> None:
-    """Replace ``param.layers``, all of V1, by ``param.layer``; ProtoError for a layer without a type."""
+def v1_to_present(param, place: Callable[[int], str], faulty: Collection[int] = ()) -> None:
+    """Replace ``param.layers``, all of V1, by ``param.layer``; ProtoError for a layer without a type.
+
+    A layer without a type is left so where its index is among the ``faulty``.
+    """
     for index, old in enumerate(param.layers):
         try:
-            present_layer(old, param.layer.add())
+            present_layer(old, param.layer.add(), index in faulty)
         except ValueError as error:
             raise ProtoError(f'{place(index)}: layer "{old.name}": {error}') from None
     param.ClearField("layers")
 
 
-def present_layer(old, new) -> None:
+def present_layer(old, new, faulty: bool = False) -> None:
     """Fill the empty LayerParameter ``new`` from a V1LayerParameter; ValueError with the sentence if that cannot be."""
-    if old.type == _V1.NONE:
+    if old.type == _V1.NONE and not faulty:
         raise ValueError("has no type; expected one such as CONVOLUTION")
     for field, value in old.ListFields():
-        if field.name == "type":
+        if field.name == "type" and value == _V1.NONE:
+            continue
+        elif field.name == "type":
             new.type = TYPES[_V1.LayerType.Name(value)]
         elif field.name in _OF_PARAMS:
             for i, item in enumerate(value):
