@@ -15,11 +15,12 @@ class Pooling(Layer):
     """y[n, c, i, j] = max, average or a random element of x[n, c] over window (i, j).
 
     x (N, C, H, W). Windows per axis: (size + 2 pad - kernel) / stride + 1, rounded up, or down with
-    ``round_mode: FLOOR``; with padding, a last window that would begin beyond image + pad is dropped. MAX takes
-    the first of equals and never the padding; a second top holds each maximum's index in its plane. AVE divides
-    by the window's size with padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers
-    not negative, no padding) draws in TRAIN an element with probability x / sum of x, which gets the gradient, and
-    gives in TEST the mean of such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
+    ``round_mode: FLOOR``; with padding, a last window that would begin beyond image + pad is dropped. A kernel larger
+    than the padded input makes one window, cut to it, where rounding up leaves one. MAX takes the first of equals and
+    never the padding; a second top holds each maximum's index in its plane. AVE divides by the window's size with
+    padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers not negative, no padding)
+    draws in TRAIN an element with probability x / sum of x, which gets the gradient, and gives in TEST the mean of
+    such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
     Source: Caffe's Pooling. Raises LayerError for options that contradict each other and windows that do not fit.
 
     Departures: STOCHASTIC follows Caffe's GPU code (its CPU code has none); draws follow from the layer's seed and the
@@ -63,8 +64,9 @@ class Pooling(Layer):
         stride, pad = per_axis(self.stride, "stride", 2, 1), per_axis(self.pad, "pad", 2, 0)
         if any(p >= k for p, k in zip(pad, kernel)):
             raise LayerError(f"pad {shape_text(pad)} must be smaller than the kernel {shape_text(kernel)}")
-        check_window(kernel, pad, inputs, (1, 1))
         outputs = tuple(self._windows(*axis, any(pad)) for axis in zip(inputs, kernel, stride, pad))
+        if min(outputs) < 1:
+            check_window(kernel, pad, inputs, (1, 1))
         self.windows = kernels.Windows(count(x, 0, 2), *inputs, *outputs, *kernel, *stride, *pad)
         top = (*x[:2], *outputs)
         row = kernels.row_shape(self.windows)

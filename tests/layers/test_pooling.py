@@ -22,6 +22,7 @@ def text(options):
         ("kernel_h: 2 kernel_w: 3 stride_h: 1 stride_w: 3 pad_h: 1 pad_w: 0 round_mode: FLOOR", (1, 2, 5, 8)),
         ("global_pooling: true", (2, 3, 4, 5)),
         ("kernel_size: 1 stride: 2", (2, 2, 5, 3)),
+        ("kernel_size: 4 stride: 3", (2, 2, 2, 6)),
     ],
 )
 def test_gradient(pool, options, shape):
@@ -39,6 +40,8 @@ def test_gradient(pool, options, shape):
         ("kernel_size: 1 stride: 2", (9, 7), (5, 4)),
         ("kernel_h: 3 kernel_w: 2", (8, 7), (6, 6)),
         ("global_pooling: true", (8, 7), (1, 1)),
+        ("kernel_size: 3 stride: 2", (2, 2), (1, 1)),
+        ("kernel_size: 4 stride: 3", (2, 6), (1, 2)),
     ],
 )
 def test_shapes(options, size, expected):
@@ -52,6 +55,24 @@ def test_second_top_holds_indices():
     np.testing.assert_array_equal(largest.reshape(-1), [5, 2, 7, 9])
     np.testing.assert_array_equal(indices.reshape(-1), [1, 2, 4, 2])
     assert indices.dtype == np.float32
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+@pytest.mark.parametrize("pool, expected", [("MAX", [4.0, 8.0]), ("AVE", [2.5, 6.5])])
+def test_a_window_larger_than_the_input_is_cut_to_it(pool, expected, plan, tmp_path):
+    """As at the end of a deep net on small images; the average's divisor is what is left of the window."""
+    file = tmp_path / "net.prototxt"
+    shape = "shape { dim: 1 dim: 2 dim: 2 dim: 2 }"
+    file.write_text(
+        f'force_backward: true layer {{ name: "x" type: "Input" top: "x" input_param {{ {shape} }} }}'
+        f'layer {{ name: "p" {text(f"pool: {pool} kernel_size: 3 stride: 2")} bottom: "x" top: "y" }}'
+    )
+    net = Net(file, "TRAIN", plan=plan)
+    net.blobs["x"].data[...] = np.arange(1, 9).reshape(1, 2, 2, 2)
+    np.testing.assert_array_equal(net.forward()["y"].reshape(-1), expected)
+    net.blobs["y"].diff[...] = 4
+    share = [0, 0, 0, 4] if pool == "MAX" else [1, 1, 1, 1]
+    np.testing.assert_array_equal(net.backward()["x"].reshape(2, 4), [share, share])
 
 
 def test_unwanted_gradient_is_skipped():
@@ -78,6 +99,7 @@ ERRORS = [
     ),
     ("kernel_size: 2 pad: 2", (1, 1, 4, 4), "pad 2 x 2 must be smaller than the kernel 2 x 2"),
     ("kernel_size: 5", (1, 1, 4, 6), "kernel 5 x 5 is larger than the padded input 4 x 6"),
+    ("kernel_size: 3 stride: 2 round_mode: FLOOR", (1, 1, 2, 2), "kernel 3 x 3 is larger than the padded input 2 x 2"),
     (
         "kernel_size: 2 global_pooling: true",
         (1, 1, 4, 4),
