@@ -24,23 +24,31 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 def fill(shape: Sequence[int], filler, random: np.random.Generator, dtype="float32") -> np.ndarray:
     """A new array of ``shape``, filled as the FillerParameter ``filler`` says, or with the numbers of an array.
 
-    Raises LayerError as ``check_filler`` does, or for a shape that the type cannot fill.
+    Raises LayerError as ``check_filler`` does.
     """
     shape = tuple(int(n) for n in shape)
     if isinstance(filler, np.ndarray):
         return np.array(filler, dtype).reshape(shape)
-    check_filler(filler)
+    check_filler(filler, shape)
     return np.ascontiguousarray(_TYPES[filler.type](shape, filler, random), dtype).reshape(shape)
 
 
-def check_filler(filler) -> None:
-    """Raise LayerError for an unknown filler type, or options that make no sense."""
+def check_filler(filler, shape: Sequence[int] | None = None) -> None:
+    """Raise LayerError for an unknown filler type, options that make no sense, or a ``shape`` that it cannot fill."""
     if filler.type not in _TYPES:
         raise LayerError(f'unknown filler type "{filler.type}"{did_you_mean(filler.type, _TYPES)}')
     if filler.sparse != -1 and filler.type != "gaussian":
         raise LayerError(f'sparse is an option of filler type "gaussian", found with "{filler.type}"')
     if filler.std < 0:
         raise LayerError(f"filler std is {filler.std:g}; expected at least 0")
+    if filler.type == "uniform" and not 0 <= filler.max - filler.min < math.inf:
+        raise LayerError(
+            f"filler min is {filler.min:g}, max {filler.max:g}; expected finite numbers, min not above max"
+        )
+    if filler.type == "bilinear" and shape is not None and (len(shape) != 4 or shape[2] != shape[3]):
+        raise LayerError(
+            f'filler type "bilinear" found shape {shape_text(shape)}; expected 4 axes with a square kernel'
+        )
 
 
 def _constant(shape, filler, random):
@@ -79,10 +87,6 @@ def _positive_unitball(shape, filler, random):
 
 def _bilinear(shape, filler, random):
     """The kernel that interpolates linearly along both axes; for Deconvolution with as many groups as channels."""
-    if len(shape) != 4 or shape[2] != shape[3]:
-        raise LayerError(
-            f'filler type "bilinear" found shape {shape_text(shape)}; expected 4 axes with a square kernel'
-        )
     size = shape[3]
     factor = math.ceil(size / 2)
     tent = 1 - np.abs(np.arange(size) - (size - 1) / 2) / factor

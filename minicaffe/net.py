@@ -15,7 +15,7 @@ import numpy as np
 from . import TEST, TRAIN
 from .arena import Arena
 from .blobs import Blob, ParamBlob, ValueBlob
-from .errors import GraphError, LayerError, ProtoError, UsageError, WeightsError
+from .errors import GraphError, ProtoError, UsageError, WeightsError
 from .execution import FastExecution, InspectExecution
 from .fillers import fill, generator
 from .graph import Graph, Node, build_graph, close_layers
@@ -177,14 +177,10 @@ class Net:
 
     def _fill(self) -> None:
         for fact in self.graph.params:
-            node = self.graph.nodes[fact.node]
             if fact.filler is None or fact.owner != fact.id or fact.id in self._shared:
                 continue
             random = generator(self.seed, fact.id)
-            try:
-                self._param_data[fact.id][...] = fill(fact.shape, fact.filler, random, self.dtype)
-            except LayerError as error:
-                raise GraphError([f'{node.place}: layer "{node.name}" ({node.type}): {error}']) from None
+            self._param_data[fact.id][...] = fill(fact.shape, fact.filler, random, self.dtype)
 
     def _bind(self) -> None:
         self._run.bind(self._param_data, self._param_diff)
@@ -210,12 +206,14 @@ class Net:
 
     def forward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
         """Run every layer; return the net's outputs by name. ``after`` is called with each node that has run."""
-        self._run.forward(after)
+        with np.errstate(all="ignore"):  # kernels do not warn either; whoever trains looks at the numbers
+            self._run.forward(after)
         return {name: self.blobs[name].data for name in self.outputs}
 
     def backward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
         """Run every layer backward from the diffs of the tops; parameter diffs add up. Returns the inputs' diffs."""
-        self._run.backward(after)
+        with np.errstate(all="ignore"):
+            self._run.backward(after)
         return {name: self.blobs[name].diff for name in self.inputs}
 
     @property

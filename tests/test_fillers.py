@@ -116,6 +116,14 @@ def test_the_first_numbers_are_the_ones_they_always_were():
         ('type: "zzz"', 'unknown filler type "zzz"'),
         ('type: "xavier" sparse: 3', 'sparse is an option of filler type "gaussian", found with "xavier"'),
         ('type: "gaussian" std: -1', "filler std is -1; expected at least 0"),
+        (
+            'type: "uniform" min: 2 max: 1',
+            "filler min is 2, max 1; expected finite numbers, min not above max",
+        ),
+        (
+            'type: "uniform" min: 0 max: inf',
+            "filler min is 0, max inf; expected finite numbers, min not above max",
+        ),
     ],
 )
 def test_options_that_make_no_sense(text, message):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import DataError, LayerError
-from ..fillers import check_filler
 from ..layers.base import Inferred, Shape
 from ..proto import NetFile, filter_net, find
 from .build import assemble, close_layers, short_path
@@ -72,7 +71,6 @@ def outline_graph(
         layers = _shapes(drafts, given or {}, missing, problems)
         inferred = [layer.inferred for layer in layers]
         params = collect_params(drafts, inferred, problems)
-        _check_fillers(drafts, inferred, problems)
         graph = None
         if wired and not problems and None not in inferred:
             shapes = {write: top for layer in layers for write, top in zip(layer.draft.writes, layer.tops)}
@@ -132,13 +130,3 @@ def _infer(draft: Draft, bottoms, given, missing) -> Inferred | None:
 def _given(draft: Draft, given) -> Inferred | None:
     names = list(draft.layer.param.top)
     return Inferred([given[name] for name in names]) if all(name in given for name in names) else None
-
-
-def _check_fillers(drafts, inferred, problems) -> None:
-    for draft, result in zip(drafts, inferred):
-        for param in result.params if result else ():
-            if param.filler is not None and hasattr(param.filler, "DESCRIPTOR"):
-                try:
-                    check_filler(param.filler)
-                except LayerError as error:
-                    problems.append(f"{draft.title}: {error}")

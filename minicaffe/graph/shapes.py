@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..errors import DataError, LayerError, shape_text
-from ..layers.base import Inferred, Shape
+from ..layers.base import Inferred, Shape, count
+from ..proto.blobs import MOST_AXES, MOST_NUMBERS
 from .wiring import Draft
 
 
@@ -46,13 +47,18 @@ def open_files(drafts: list[Draft], problems: list[str]) -> None:
 
 
 def check_dimensions(draft: Draft, result: Inferred) -> None:
-    """Raise LayerError for a top with a dimension below 1."""
+    """Raise LayerError for a top with a dimension below 1, or with more axes or numbers than a blob can have."""
     for (name, _), shape in zip(draft.writes, result.tops):
         for axis, size in enumerate(shape):
             if size < 1:
                 raise LayerError(
                     f'dimension {axis} of top "{name}" would be {size} ({shape_text(shape)}); expected at least 1'
                 )
+        if len(shape) > MOST_AXES:
+            raise LayerError(f'top "{name}" would have {len(shape)} axes; expected at most {MOST_AXES}')
+        if count(shape) > MOST_NUMBERS:
+            numbers = f"{shape_text(shape)}, {count(shape):,} numbers"
+            raise LayerError(f'top "{name}" would be {numbers}; expected at most {MOST_NUMBERS:,}')
 
 
 def sources(draft: Draft, bottoms, writer) -> str:

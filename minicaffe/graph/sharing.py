@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..errors import plural, shape_text
+from ..errors import LayerError, plural, shape_text
+from ..fillers import check_filler
 from ..layers.base import count
 from ..proto import caffe_pb2
 from .facts import ParamFact
@@ -33,6 +34,7 @@ def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[P
         specs += [caffe_pb2.ParamSpec()] * (len(result.params) - len(specs))
         for i, (param, spec) in enumerate(zip(result.params, specs)):
             owner = owners.get(spec.name) if spec.name else None
+            problems += [f"{draft.title}: {text}" for text in _wrong_filler(param)]
             fact = ParamFact(
                 id=len(facts),
                 node=index,
@@ -61,6 +63,15 @@ def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[P
         replace(fact, **given[fact.owner]) if fact.learned else replace(fact, lr_mult=0.0, decay_mult=0.0)
         for fact in facts
     ]
+
+
+def _wrong_filler(param) -> list[str]:
+    if hasattr(param.filler, "DESCRIPTOR"):  # a message, and no array of a Python layer
+        try:
+            check_filler(param.filler, param.shape)
+        except LayerError as error:
+            return [str(error)]
+    return []
 
 
 def _repeated_names(drafts, inferred) -> list[str]:

@@ -27,15 +27,21 @@ class DummyData(Layer):
             check_filler(filler)
 
     def infer(self):
+        shapes = self._shapes()
+        for shape, filler in zip(shapes, self.fillers):
+            check_filler(filler, shape)
+        return Inferred(shapes)
+
+    def _shapes(self):
         tops, options = len(self.param.top), self.options
         old = [name for name in _OLD_DIMS if len(getattr(options, name))]
         if old and options.shape:
             raise LayerError(f"found both shape and {old[0]}; expected one of them")
         if old:
             columns = [_one_for_each(getattr(options, name), tops, name) for name in _OLD_DIMS]
-            return Inferred([checked_shape(dims) for dims in zip(*columns)])
+            return [checked_shape(dims) for dims in zip(*columns)]
         shapes = [checked_shape(shape.dim) for shape in options.shape]
-        return Inferred(_one_for_each(shapes, tops, "shape"))
+        return _one_for_each(shapes, tops, "shape")
 
     def forward(self, bottoms, tops):
         for i, (top, filler) in enumerate(zip(tops, self.fillers)):

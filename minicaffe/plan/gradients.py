@@ -3,7 +3,8 @@ its gradient is wanted.
 
 A gradient is wanted where it leads to a parameter with ``lr_mult`` other than 0 and comes from a loss.
 ``propagate_down`` overrides the first condition bottom by bottom; ``force_backward`` wants every gradient
-that exists.
+that exists. A bottom that can have none, such as labels, is refused where one is wanted; in phase TEST, where nobody
+trains, the gradient ends there.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _wanted_bottoms(graph: Graph, params) -> list[tuple[bool, ...]]:
         wants = [bottom in leads for bottom in node.bottoms]
         if node.propagate_down:
             wants = list(node.propagate_down)
+        if graph.phase == "TEST":
+            wants = [want and i not in node.layer.no_gradient for i, want in enumerate(wants)]
         wanted.append(tuple(wants))
         if any(params[i] for i in node.params) or (any(wants) and not node.layer.pairwise):
             leads.update(node.tops)

@@ -14,11 +14,14 @@ from .wire import fields, length_field
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobProto
 _LEGACY = ("num", "channels", "height", "width")
 
+MOST_AXES, MOST_NUMBERS = 32, 2**31 - 1
+"""The bounds of Caffe's blobs."""
+
 
 def blob_shape(blob) -> tuple[int, ...]:
     """The extents of a BlobProto, from ``shape`` or the older num, channels, height and width.
 
-    ProtoError if it has neither, or a negative extent.
+    ProtoError if it has neither, a negative extent, or more axes or numbers than a blob can have.
     """
     if blob.HasField("shape"):
         shape = tuple(blob.shape.dim)
@@ -26,7 +29,7 @@ def blob_shape(blob) -> tuple[int, ...]:
         shape = tuple(getattr(blob, name) for name in _LEGACY)
     else:
         raise ProtoError("a blob has no shape")
-    if min(shape, default=0) < 0:
+    if min(shape, default=0) < 0 or len(shape) > MOST_AXES or math.prod(max(n, 1) for n in shape) > MOST_NUMBERS:
         raise ProtoError(f"a blob has the impossible shape {shape_text(shape)}")
     return shape
 

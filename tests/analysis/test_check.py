@@ -287,3 +287,17 @@ layers { name: "c" type: CONVOLUTION bottom: "x" top: "c" convolution_param { nu
     assert state.problems[0].endswith('; found CROP (layer "a")')
     assert state.problems[1].endswith('found IMAGE_DATUM; did you mean "IMAGE_DATA"? (layer "b")')
     assert len(state.problems) == 3 and "kernel 9 x 9" in state.problems[2]
+
+
+def test_a_data_layer_whose_options_are_wrong_is_one_problem():
+    (state,) = check(data().replace("batch_size: 4", "") + LOSS)
+    assert len(state.problems) == 1 and "batch_size" in state.problems[0]
+
+
+def test_fillers_are_checked_with_the_shapes_they_fill():
+    more = 'convolution_param { num_output: 2 kernel_h: 3 kernel_w: 2 weight_filler { type: "bilinear" } }'
+    (state,) = check(INPUT + f'layer {{ name: "c" type: "Convolution" bottom: "x" top: "y" {more} }}')
+    assert state.problems == (
+        'net.prototxt:1: layer "c" (Convolution): filler type "bilinear" found shape 2 x 3 x 3 x 2; '
+        "expected 4 axes with a square kernel",
+    )

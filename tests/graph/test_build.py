@@ -202,3 +202,27 @@ def test_a_loss_without_a_top_has_one_that_nobody_reads():
     assert [weight for _, weight in g.loss_values()] == [1.0, 2.0]
     assert g.outputs == ()
     assert "found 0 tops, expected 1 top for ReLU" in problems(data + 'layer { name: "r" type: "ReLU" bottom: "x" }')[0]
+
+
+def test_more_numbers_than_a_blob_of_caffe_can_have():
+    huge = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 65536 dim: 32768 } } }'
+    assert problems(huge) == (
+        'net.prototxt:1: layer "x" (Input): top "x" would be 65536 x 32768, 2,147,483,648 numbers; '
+        "expected at most 2,147,483,647",
+    )
+
+
+def test_the_filler_of_a_parameter_that_shares_another_is_checked_too():
+    layers = "".join(
+        f'layer {{ name: "{name}" type: "InnerProduct" bottom: "x" top: "{name}" param {{ name: "w" }} '
+        f'inner_product_param {{ num_output: 2 weight_filler {{ type: "{filler}" }} }} }}'
+        for name, filler in (("a", "xavier"), ("b", "xavir"))
+    )
+    (problem,) = problems(DATA + layers)
+    assert 'layer "b" (InnerProduct): unknown filler type "xavir"; did you mean "xavier"?' in problem
+
+
+def test_more_axes_than_a_blob_can_have():
+    dims = "dim: 1 " * 33
+    deep = f'layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {dims} }} }} }}'
+    assert problems(deep) == ('net.prototxt:1: layer "x" (Input): top "x" would have 33 axes; expected at most 32',)

@@ -70,3 +70,11 @@ def test_labels_that_parameters_feed_are_refused():
     text = INPUTS + scale("b", "x", "b") + scale("u", "t", "u", "scale_param { axis: 0 }")
     with pytest.raises(GraphError, match=r'layer "loss" .*: bottom 1 "u" would need a gradient, but it holds labels'):
         needs(text + LOSS.replace('"t"', '"u"') % "")
+
+
+def test_in_phase_test_the_gradient_ends_at_labels_that_parameters_feed():
+    text = INPUTS + scale("b", "x", "b") + scale("u", "t", "u", "scale_param { axis: 0 }")
+    graph = build_graph(parse_net(text + LOSS.replace('"t"', '"u"') % ""), "TEST")
+    gradients = needed_gradients(graph)
+    by_name = {node.name: gradients.bottoms[node.index] for node in graph.nodes}
+    assert by_name["loss"] == (True, False)

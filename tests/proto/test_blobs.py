@@ -52,9 +52,11 @@ def test_unpacked_data():
         ),
         (caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[3])), "a blob of 3 holds 0 values, expected 3"),
         (caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2, -1])), "the impossible shape 2 x -1"),
+        (caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2**62, 0, 2**40])), "the impossible shape"),
+        (caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[1] * 33), data=[1]), "the impossible shape"),
         (
             caffe_pb2.BlobProto(shape=caffe_pb2.BlobShape(dim=[2**62, 4])),
-            "holds 0 values, expected 18446744073709551616",
+            "the impossible shape 4611686018427387904 x 4",
         ),
     ],
 )

@@ -59,7 +59,7 @@ class OfOneNumber(Pointwise):
 def lower(b: Builder, group: Group) -> Lowered | None:
     (node,) = group.nodes
     layer = node.layer
-    if any(node.loss_weights) or not b.fits(group.top):
+    if not b.fits(group.top):
         return None
     if node.type == "Power":
         kind = _POWERS.get(layer.power) if layer.constant is None else None
@@ -101,4 +101,4 @@ class LearnedSlope(Pointwise):
 @lowers("PReLU")
 def lower_prelu(b: Builder, group: Group) -> Lowered | None:
     (node,) = group.nodes
-    return None if any(node.loss_weights) or not b.fits(group.top) else LearnedSlope(b, node, group.top)
+    return LearnedSlope(b, node, group.top) if b.fits(group.top) else None

@@ -116,10 +116,14 @@ def _lower(builder: Builder) -> list[tuple[Group, Lowered | None]]:
 
 
 def _longest(builder: Builder, nodes: list[Node]) -> tuple[int, Lowered | None]:
-    """How many of the nodes, from the first, can be lowered together, and how."""
+    """How many of the nodes, from the first, can be lowered together, and how.
+
+    A layer whose tops count as losses is not: its gradient begins in the arrays that the net keeps.
+    """
     lower = LOWERINGS.get(nodes[0].type)
     if lower is not None and nodes[0].layer.dtype == "float32":
-        for size in range(len(nodes), 0, -1):
+        sizes = range(len(nodes), 0, -1)
+        for size in (size for size in sizes if not any(any(node.loss_weights) for node in nodes[:size])):
             made = lower(builder, make_group(nodes[:size]))
             if made is not None:
                 return size, made
@@ -169,7 +173,7 @@ def _same_shape(builder: Builder, node: Node) -> bool:
 def _backward(builder: Builder, group: Group, made: Lowered | None) -> None:
     node = group.nodes[-1]
     if made is not None:
-        if builder.has_diff(group.top) or any(n.type in ("Split",) or any(n.loss_weights) for n in group.nodes):
+        if builder.has_diff(group.top) or any(n.type == "Split" for n in group.nodes):
             made.backward()
         return
     for top in node.tops:

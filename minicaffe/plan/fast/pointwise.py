@@ -197,8 +197,6 @@ class Silence:
 @lowers("ReLU", "Sigmoid", "TanH", "Eltwise", "Split", "Flatten", "Reshape", "Dropout", "Silence")
 def lower(b: Builder, group: Group) -> Lowered | None:
     node = group.nodes[0]
-    if any(any(member.loss_weights) for member in group.nodes):
-        return None
     if node.type == "Silence":
         return Silence()
     if node.type == "Split":

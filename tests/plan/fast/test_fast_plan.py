@@ -152,3 +152,33 @@ def test_any_batch_size(batch):
             filled(net).forward()
             losses.append(net.loss)
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        'type: "InnerProduct" inner_product_param { num_output: 4 weight_filler { type: "xavier" } }',
+        'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 weight_filler { type: "xavier" } }',
+        'type: "Pooling" pooling_param { kernel_size: 2 stride: 2 }',
+        'type: "LRN"',
+        'type: "Concat"',
+        'type: "ReLU"',
+        'type: "BatchNorm"',
+        'type: "PReLU"',
+    ],
+)
+def test_any_layer_may_be_a_loss(layer):
+    text = (
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 4 dim: 3 dim: 8 dim: 8 } } }'
+        'layer { name: "c" type: "Scale" bottom: "x" top: "c" }'
+        f'layer {{ name: "y" bottom: "c" top: "y" loss_weight: 3 {layer} }}'
+    )
+    diffs = []
+    for plan in ("inspect", "fast"):
+        net = Net(parse_net(text), "TRAIN", plan=plan, seed=1)
+        net.blobs["x"].data[...] = np.random.default_rng(0).standard_normal((4, 3, 8, 8))
+        net.forward()
+        net.backward()
+        diffs.append([blob.diff.copy() for blobs in net.params.values() for blob in blobs])
+    for inspect, fast in zip(*diffs):
+        np.testing.assert_allclose(fast, inspect, rtol=1e-4, atol=1e-4)
