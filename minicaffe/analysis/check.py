@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from ..errors import GraphError
-from ..graph import Outline, outline_graph
+from ..graph import Outline, OutlineLayer, outline_graph
 from ..layers import layer_types
 from ..layers.base import Shape
 from ..plan import needed_gradients
@@ -135,12 +135,13 @@ def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how
     def outline(more: Mapping[str, Shape]) -> Outline:
         return outline_graph(net, phases[0], level, stages, {**more, **given}, **how)
 
-    found, assumed = outline({}), {}
-    for layer in found.unknown():
-        for tops in _likely(layer.draft.layer, found):
+    found, assumed, seen = outline({}), {}, set()
+    while layer := next((one for one in found.unknown() if one.draft.title not in seen), None):
+        seen.add(layer.draft.title)
+        for tops in _likely(layer, found):
             tried = {**assumed, **dict(zip(layer.draft.layer.param.top, tops))}
             result = outline(tried)
-            if not result.problems:
+            if set(result.problems) <= set(found.problems):
                 found, assumed = result, tried
                 break
     notes = [_missing_note(draft, reason, found, assumed) for draft, reason in found.missing]
@@ -167,19 +168,24 @@ def _missing_note(draft, reason: str, found: Outline, assumed) -> str:
     return f'{draft.place}: layer "{name}": {reason}; shapes are {how}'
 
 
-def _likely(layer, found: Outline) -> list[list[Shape]]:
-    """Shapes that the tops of a layer which brings images may have, the likeliest first.
+def _likely(unknown: OutlineLayer, found: Outline) -> list[list[Shape]]:
+    """Shapes that the tops of a layer may have of which data or code are not there, the likeliest first.
 
-    A data layer without crop and mean is judged by the name of its source. Code of the user's own that has no bottoms,
-    and a convolution after it, is taken to bring an image in colour, and labels of the image or of each pixel.
+    A data layer without crop and mean is judged by the name of its source. Code of the user's own is taken to bring an
+    image in colour, and labels of the image or of each pixel, where a convolution reads it; to compute a number for
+    each top that is a loss; and else to keep the shape of the one bottom.
     """
-    if layer.type == "Python" and not layer.param.bottom:
-        others = [known.draft.layer for known in found.layers]
-        convolved = [other.param.bottom[0] for other in others if other.type == "Convolution" and other.param.bottom]
-        if layer.param.top[0] not in convolved:
+    layer = unknown.draft.layer
+    tops = layer.param.top
+    if layer.type == "Python":
+        if any(layer.param.loss_weight):
+            return [[(1,)] * len(tops)]
+        if len(tops) == len(layer.param.bottom) == 1:
+            return [list(unknown.bottoms)]
+        others = [other.draft.layer for other in found.layers if other.draft.layer.type == "Convolution"]
+        if layer.param.bottom or tops[0] not in [name for other in others for name in other.param.bottom]:
             return []
-        more = len(layer.param.top) - 1
-        return [[(1, *_COLOUR), *[label] * more] for label in ((1,), (1, 1, *_COLOUR[1:]), (1, 1))]
+        return [[(1, *_COLOUR), *[label] * (len(tops) - 1)] for label in ((1,), (1, 1, *_COLOUR[1:]), (1, 1))]
     if layer.type not in ("Data", "ImageData"):
         return []
     words = f"{layer.options.source} {layer.param.transform_param.mean_file}".lower()

@@ -301,3 +301,18 @@ def test_fillers_are_checked_with_the_shapes_they_fill():
         'net.prototxt:1: layer "c" (Convolution): filler type "bilinear" found shape 2 x 3 x 3 x 2; '
         "expected 4 axes with a square kernel",
     )
+
+
+def test_code_in_the_midst_is_taken_to_keep_a_shape_or_to_be_a_loss():
+    python = 'type: "Python" python_param { module: "m" layer: "L" }'
+    text = INPUT + f'layer {{ name: "p" {python} bottom: "x" top: "p" }}'
+    (state,) = check(text + f'layer {{ name: "l" {python} bottom: "p" bottom: "x" top: "l" loss_weight: 1 }}')
+    assert (tops(state)["p"], tops(state)["l"], state.problems) == ((2, 3, 8, 8), (1,), ())
+    assert [note.split("; ")[-1] for note in state.notes] == ["shapes are assumed"] * 2
+    (state,) = check(text + f'layer {{ name: "q" {python} bottom: "p" bottom: "x" top: "q" }}')
+    assert tops(state)["q"] is None
+
+
+def test_shapes_are_assumed_beside_problems_that_have_nothing_to_do_with_them():
+    (state,) = check(data("mnist") + LOSS + 'layer { name: "c" type: "Pooling" bottom: "data" top: "c" }')
+    assert tops(state)["ip"] == (4, 10) and len(state.problems) == 1
