@@ -171,7 +171,7 @@ def test_gradient(kind, slope, pixels, channels):
     dgamma[channels:], dbeta[channels:] = 0, 0
     combined = harness.call(
         combine_sums, width // LANES, range(1, width // LANES), sums=(sums, 2 * width), inverse=(inverse, 0),
-        factor=(factor, 0), means=(np.full((2, width), np.nan, np.float32), 0), dgamma=(dgamma, 0), dbeta=(dbeta, 0),
+        means=(np.full((2, width), np.nan, np.float32), 0), dgamma=(dgamma, 0), dbeta=(dbeta, 0),
         images=3, pixels=pixels, channels=channels, width=width, wants_gamma=1, wants_beta=1,
     )  # fmt: skip
     total, product_sum = g.sum((0, 1)), (g * centred).sum((0, 1)) * inverse[c]

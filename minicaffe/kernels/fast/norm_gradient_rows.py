@@ -70,12 +70,11 @@ def affine_sums_of_images(arena, r, start, stop):
 class CombineSums(NamedTuple):
     """Units are blocks of LANES channels; ``inverse`` is 1 / std.
 
-    ``means``: mean(g) * factor, then mean(g (x - mean)) * factor / variance, for ``affine_gradient``.
+    ``means``: mean(g), then mean(g (x - mean)) / variance, for ``affine_gradient``.
     """
 
     sums: Operand
     inverse: Operand
-    factor: Operand
     means: Operand
     dgamma: Operand
     dbeta: Operand
@@ -101,10 +100,9 @@ def combine_sums(arena, r, start, stop):
             total = total + widened(load(arena, at + n * step))
             product = product + widened(load(arena, at + n * step + width))
         inverse = widened(load(arena, r.inverse.base + c))
-        factor = widened(load(arena, r.factor.base + c)) * share
         means = r.means.base + c
-        store(arena, means, first_lanes(narrowed(total * factor), there))
-        store(arena, means + width, first_lanes(narrowed(product * factor * inverse * inverse), there))
+        store(arena, means, first_lanes(narrowed(total * share), there))
+        store(arena, means + width, first_lanes(narrowed(product * share * inverse * inverse), there))
         if r.wants_gamma:
             old = r.dgamma.base + c
             store(arena, old, load(arena, old) + first_lanes(narrowed(product * inverse), there))
@@ -134,7 +132,10 @@ class AffineGradient(NamedTuple):
 
 @row_kernel(AffineGradient, writes=("dx",))
 def affine_gradient(arena, r, start, stop):
-    """dx = g * factor, less both means where ``centred``: the gradient through mean and variance of the batch."""
+    """dx = g * factor, g less both means where ``centred``: the gradient through mean and variance of the batch.
+
+    The factor comes last, so that what cancels leaves nothing to multiply: a batch of one number has dx = 0.
+    """
     pixels, width, parts, kind, centred = r.pixels, r.width, r.parts, r.kind, r.centred
     mean, factor, offset, means = r.mean.base, r.factor.base, r.offset.base, r.means.base
     slope = splat(np.float32(r.slope))
@@ -157,7 +158,7 @@ def affine_gradient(arena, r, start, stop):
                             g = through(RELU, slope, g, fused(difference, a, b))
                         elif kind != NONE:
                             g = through(kind, slope, g, load(arena, y + p))
-                        store(arena, dx + p, g * a - (mean_g + difference * mean_product))
+                        store(arena, dx + p, ((g - mean_g) - difference * mean_product) * a)
                 else:
                     for p in range(low, high, width):
                         g = load(arena, dy + p)

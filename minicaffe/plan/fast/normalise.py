@@ -143,7 +143,7 @@ class Normalise:
                 ),
             )  # fmt: skip
             values = CombineSums(
-                sums, self.inverse, self.factor, means, dgamma or NOTHING, dbeta or NOTHING, b.images, image.pixels,
+                sums, self.inverse, means, dgamma or NOTHING, dbeta or NOTHING, b.images, image.pixels,
                 image.channels, image.lanes, int(dgamma is not None), int(dbeta is not None),
             )  # fmt: skip
             b.over(self.units, combine_sums, values)
