@@ -15,7 +15,8 @@ class Eltwise(Layer):
 
     All bottoms have one shape. SUM: dx_i = coeff_i dy. PROD: dx_i = dy times the other bottoms, or dy y / x_i with
     ``stable_prod_grad: false``. MAX: dy goes to the one that was largest; among equals to bottom 1, else to the
-    first, as in Caffe; a NaN counts as largest, where Caffe may pass over it. Source: Caffe's Eltwise.
+    first, as in Caffe; a NaN counts as largest, where Caffe may pass over it. ``coeff`` changes nothing there, as in
+    Caffe. Source: Caffe's Eltwise. Raises LayerError for coefficients of a product, or too few or many of them.
     """
 
     in_place = True
@@ -23,8 +24,8 @@ class Eltwise(Layer):
     def setup(self):
         options, bottoms = self.options, len(self.param.bottom)
         self.operation = options.EltwiseOp.Name(options.operation)
-        if options.coeff and self.operation != "SUM":
-            raise LayerError(f"coeff is an option of operation SUM, found with {self.operation}")
+        if options.coeff and self.operation == "PROD":
+            raise LayerError("coeff is an option of operation SUM, found with PROD")
         if options.coeff and len(options.coeff) != bottoms:
             raise LayerError(f"found {len(options.coeff)} coeff for {plural(bottoms, 'bottom')}; expected one for each")
         self.coefficients = list(options.coeff) or [1.0] * bottoms

@@ -37,12 +37,21 @@ def test_a_nan_is_not_hidden_by_a_maximum():
         np.testing.assert_array_equal(top, [0, np.nan])
 
 
+def test_coefficients_change_nothing_for_a_maximum_as_in_caffe():
+    run = make('type: "Eltwise" eltwise_param { operation: MAX coeff: 2 coeff: -1 }', (3,), (3,))
+    (top,) = run.forward([1, 3, 2], [2, 1, 2])
+    np.testing.assert_array_equal(top, [2, 3, 2])
+    first, second = run.backward([1, 2, 3])
+    np.testing.assert_array_equal([first, second], [[0, 2, 0], [1, 0, 3]])
+
+
 @pytest.mark.parametrize(
     "options, shapes, text",
     [
         ("", [(2, 3), (2, 3), (3, 2)], "bottom 2 has shape 3 x 2, bottom 0 has 2 x 3; expected the same"),
         ("coeff: 1", [(2,), (2,)], "found 1 coeff for 2 bottoms; expected one for each"),
-        ("operation: MAX coeff: 1 coeff: 2", [(2,), (2,)], "coeff is an option of operation SUM, found with MAX"),
+        ("operation: PROD coeff: 1 coeff: 2", [(2,), (2,)], "coeff is an option of operation SUM, found with PROD"),
+        ("operation: MAX coeff: 1", [(2,), (2,)], "found 1 coeff for 2 bottoms; expected one for each"),
     ],
 )
 def test_options_and_shapes_that_do_not_fit(options, shapes, text):

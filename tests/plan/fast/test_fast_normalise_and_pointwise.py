@@ -232,3 +232,16 @@ def test_a_value_is_converted_once_for_all_its_readers():
         step.kernel.name for part in run.plan.forward if isinstance(part, list) for one in part for step in one.steps
     ]
     assert kernels.count("to_lanes") == 1
+
+
+@pytest.mark.parametrize("scale", ["", layer("Scale", "scale", "norm", "out", "scale_param { bias_term: true }")])
+def test_batch_norm_of_one_number_has_no_gradient(scale):
+    text = "force_backward: true " + layer("Input", "data", "", "data", "input_param { shape { dim: 1 dim: 5 } }")
+    run = Net(parse_net(text + layer("BatchNorm", "norm", "data", "norm") + scale), minicaffe.TRAIN, plan="fast")
+    top = run.blobs["out" if scale else "norm"]
+    run.blobs["data"].data[...] = [[1e3, -2.5, 0, 1e-3, 7.7]]
+    run.forward()
+    top.diff[...] = [[1.1, -2.3, 0.7, 1e4, 1e-5]]
+    run.backward()
+    np.testing.assert_array_equal(top.data, np.zeros((1, 5)))
+    np.testing.assert_array_equal(run.blobs["data"].diff, np.zeros((1, 5)))
