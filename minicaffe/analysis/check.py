@@ -172,7 +172,7 @@ def _likely(unknown: OutlineLayer, found: Outline) -> list[list[Shape]]:
     """Shapes that the tops of a layer may have of which data or code are not there, the likeliest first.
 
     A data layer without crop and mean is judged by the name of its source. Code of the user's own is taken to bring an
-    image in colour, and labels of the image or of each pixel, where a convolution reads it; to compute a number for
+    image in colour where a convolution reads it, and labels of the image or of each pixel; to compute a number for
     each top that is a loss; and else to keep the shape of the one bottom.
     """
     layer = unknown.draft.layer
@@ -183,9 +183,11 @@ def _likely(unknown: OutlineLayer, found: Outline) -> list[list[Shape]]:
         if len(tops) == len(layer.param.bottom) == 1:
             return [list(unknown.bottoms)]
         others = [other.draft.layer for other in found.layers if other.draft.layer.type == "Convolution"]
-        if layer.param.bottom or tops[0] not in [name for other in others for name in other.param.bottom]:
+        images = {name for other in others for name in other.param.bottom}.intersection(tops)
+        if layer.param.bottom or not images:
             return []
-        return [[(1, *_COLOUR), *[label] * (len(tops) - 1)] for label in ((1,), (1, 1, *_COLOUR[1:]), (1, 1))]
+        labels: list[Shape] = [(1,), (1, 1, *_COLOUR[1:]), (1, 1)]
+        return [[(1, *_COLOUR) if top in images else label for top in tops] for label in labels]
     if layer.type not in ("Data", "ImageData"):
         return []
     words = f"{layer.options.source} {layer.param.transform_param.mean_file}".lower()

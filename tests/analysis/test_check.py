@@ -253,6 +253,11 @@ def test_code_that_brings_images_is_taken_to_bring_them_in_colour():
     (state,) = check(python + conv + LOSS.replace('"ip" bottom: "label"', '"c" bottom: "label"'))
     assert (state.problems, tops(state)["label"], tops(state)["ip"]) == ((), (1, 1, 224, 224), (1, 10))
     assert state.notes[0].endswith("; shapes are assumed")
+    (state,) = check(
+        (python + conv).replace('top: "label"', 'top: "label" top: "depth"')
+        + conv.replace("data", "depth").replace('"c"', '"e"')
+    )
+    assert tops(state)["depth"] == (1, 3, 224, 224)
     (state,) = check(python + conv + LOSS)
     assert (state.problems, tops(state)["label"]) == ((), (1,))
     reshape = 'layer { name: "r" type: "Reshape" bottom: "data" top: "r" reshape_param { shape { dim: 7 } } }'
