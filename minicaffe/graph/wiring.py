@@ -142,9 +142,10 @@ def wire(drafts: list[Draft], problems: list[str]) -> None:
     """Fill ``reads`` and ``writes``: each bottom is the last version of its name so far."""
     versions: dict[str, int] = {}
     writer: dict[str, str] = {}
-    later = {name for draft in drafts for name in draft.layer.param.top}
+    later = Counter(name for draft in drafts for name in draft.layer.param.top)
     for draft in drafts:
         param = draft.layer.param
+        later.subtract(param.top)
         for name in param.bottom:
             if name not in versions:
                 problems.append(f"{draft.title}: {_unknown_bottom(name, versions, later)}")
@@ -167,8 +168,8 @@ def wire(drafts: list[Draft], problems: list[str]) -> None:
             draft.writes.append((name, versions[name]))
 
 
-def _unknown_bottom(name, versions, later) -> str:
-    if name in later:
+def _unknown_bottom(name, versions, later: Counter) -> str:
+    if later[name]:
         return f'bottom "{name}" is written only by a later layer; expected it before this one'
     return f'bottom "{name}" is written by no layer before it{did_you_mean(name, versions)}'
 

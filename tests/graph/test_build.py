@@ -143,6 +143,7 @@ def test_permissive_sharing_compares_counts():
     "text, expected",
     [
         (relu("r", "data", "y"), 'net.prototxt:1: layer "r" (ReLU): bottom "data" is written by no layer before it'),
+        (relu("r", "data", "data"), 'layer "r" (ReLU): bottom "data" is written by no layer before it'),
         (DATA + relu("r", "xx", "y"), 'did you mean "x"?'),
         (relu("r", "x", "y") + DATA, 'bottom "x" is written only by a later layer'),
         (DATA + relu("r", "x", "y").replace("ReLU", "Relu"), 'unknown layer type "Relu"; did you mean "ReLU"'),
