@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .errors import UsageError
+from .errors import UsageError, shape_text
 from .execution import Execution
-from .layers.base import count
+from .layers.shapes import Sized
 
 __all__ = ["Blob", "ParamBlob", "ValueBlob"]
 
 
-class Blob:
+class Blob(Sized):
     """An array and its gradient: ``data`` and ``diff``, both writable views of the net's own memory."""
 
     __slots__ = ("_data", "_diff")
@@ -31,11 +31,12 @@ class Blob:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes of all axes; ``num``, ``channels``, ``height``, ``width`` are the first four."""
         return self._data.shape
 
-    @property
-    def count(self) -> int:
-        return self._data.size
+    def reshape(self, *shape: int) -> None:
+        """Give an input of the net another shape; the net follows in ``net.reshape()`` or in its next forward."""
+        raise UsageError("a parameter cannot be given another shape; expected an input of the net")
 
     def __repr__(self) -> str:
         return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._data.dtype}>"
@@ -61,9 +62,20 @@ class ValueBlob(Blob):
     def shape(self) -> tuple[int, ...]:
         return self._run.graph.values[self._id].shape
 
-    @property
-    def count(self) -> int:
-        return count(self.shape)
+    def reshape(self, *shape: int) -> None:
+        graph = self._run.graph
+        value = graph.values[self._id]
+        producer = graph.nodes[value.producer]
+        while producer.bottoms and graph.in_place(producer):
+            value = graph.values[producer.bottoms[0]]
+            producer = graph.nodes[value.producer]
+        if producer.type != "Input":
+            raise UsageError(f'blob "{value.name}" is shaped by layer "{producer.name}"; expected an input of the net')
+        if min(shape, default=1) < 1:
+            raise UsageError(f"the shape is {shape_text(shape)}; expected dimensions of at least 1")
+        self._run.give_shape(value.id, tuple(int(n) for n in shape))
+        if value.id != self._id:  # written again in place: its last version must follow at once
+            self._run.settle()
 
     def _kept(self, array: np.ndarray | None, what: str) -> np.ndarray:
         if array is None:

@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import TEST, TRAIN
-from .arena import Arena
 from .blobs import Blob, ParamBlob, ValueBlob
-from .errors import GraphError, ProtoError, UsageError, WeightsError
+from .errors import GraphError, UsageError, WeightsError
 from .execution import FastExecution, InspectExecution
-from .fillers import fill, generator
+from .fillers import generator
 from .graph import Graph, Node, build_graph, close_layers
 from .kernels.choice import KERNELS
 from .layers.base import count
+from .parameters import Parameters
 from .plan import Gradients, needed_gradients
-from .proto import NetFile, array_from_blob, find, read_net, read_weights, write_weights, write_weights_hdf5
+from .proto import NetFile, find, read_net, read_weights, write_weights, write_weights_hdf5
+from .running import Hooks, Running
 from .weights import CopyReport, copy_arrays
 
 if TYPE_CHECKING:
+    from .arena import Arena
     from .runner import Runner
 
 __all__ = ["Net"]
@@ -36,7 +38,7 @@ PLANS = ("inspect", "fast")
 _PHASES = {TRAIN: "TRAIN", TEST: "TEST", "TRAIN": "TRAIN", "TEST": "TEST"}
 
 
-class Net:
+class Net(Running):
     """The net of ``file`` (a path, or a NetFile) in ``phase`` (TRAIN, TEST, or their names).
 
     ``weights``: a caffemodel, or several separated by commas. ``seed``: of fillers, dropout and random crops; the
@@ -55,10 +57,10 @@ class Net:
         self,
         file: str | os.PathLike | NetFile,
         phase: int | str,
-        weights: str | None = None,
+        level: int | str | None = None,
+        stages: Iterable[str] | None = None,
+        weights: str | os.PathLike | None = None,
         *,
-        level: int = 0,
-        stages: Iterable[str] = (),
         seed: int | None = None,
         dtype: str = "float32",
         kernels: str = "auto",
@@ -66,6 +68,10 @@ class Net:
         share_with: Net | None = None,
         python_layers: str | os.PathLike | None = None,
     ):
+        if level is not None and phase not in _PHASES:  # pycaffe's older Net(file, weights, phase)
+            phase, weights, level = level, phase, None
+        if isinstance(level, (str, os.PathLike)):
+            weights, level = level, None
         if plan not in PLANS:
             raise UsageError(f"plan is {plan!r}; expected one of {', '.join(PLANS)}")
         if phase not in _PHASES:
@@ -77,8 +83,9 @@ class Net:
         source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
         self.seed = int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
         self.dtype = np.dtype(dtype)
+        self._hooks = {"forward": Hooks([], []), "backward": Hooks([], [])}
         how = {"dtype": self.dtype.name, "kernels": kernels, "python_path": python_layers and os.fspath(python_layers)}
-        graph = build_graph(source, _PHASES[phase], level, tuple(stages), **how)
+        graph = build_graph(source, _PHASES[phase], level or 0, tuple(stages or ()), **how)
         self.notes: tuple[str, ...] = source.notes + graph.notes
         try:
             self._refuse_too_large(graph, source.path, 0)
@@ -89,11 +96,13 @@ class Net:
                 )
             fast = plan == "fast" and self.dtype == np.float32 and not moving
             self._run = (FastExecution if fast else InspectExecution)(graph, self.dtype)
-            self._allocate(source, share_with)
-            self._fill()
-            self._bind()
-            self._take_own_blobs(source.path)
-            for path in (weights or "").split(","):
+            self._allocate(source)
+            if share_with is not None:
+                self._parameters.share(share_with._parameters)
+            self._parameters.fill(self.seed)
+            self._name()
+            self._bind(source)
+            for path in os.fspath(weights or "").split(","):
                 if path.strip():
                     self.copy_from(find(path.strip(), source.folder))
         except BaseException:
@@ -102,7 +111,7 @@ class Net:
 
     # -- building --------------------------------------------------------------------------------------------
 
-    def _allocate(self, source: NetFile, share_with: Net | None) -> None:
+    def _allocate(self, source: NetFile) -> None:
         graph, run = self.graph, self._run
         scratch = [
             (count(work.shape), np.dtype(work.dtype or self.dtype))
@@ -112,18 +121,17 @@ class Net:
         needed = run.numbers() * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
         self._refuse_too_large(graph, source.path, needed)
         run.allocate()
-        self.arena = Arena(graph.params, self.dtype)
-        self._param_data, self._param_diff = list(self.arena.data), list(self.arena.diff)
-        self._shared: set[int] = set()  # parameters that lie in another net
-        if share_with is not None:
-            self._share(share_with)
+        self._parameters = Parameters(graph, self.dtype)
+
+    def _name(self) -> None:
+        """Blobs and parameters by name."""
+        graph, own = self.graph, self._parameters
         self.blobs = OrderedDict((name, self.value(value.id)) for name, value in graph.public().items())
         self.params: OrderedDict[str, list[Blob]] = OrderedDict()
         for node in graph.nodes:
+            node.layer.blobs = [ParamBlob(own.data[i], own.diff[i], self._run.watched) for i in node.params]
             if node.params:
-                self.params[node.name] = [
-                    ParamBlob(self._param_data[i], self._param_diff[i], run.watched) for i in node.params
-                ]
+                self.params[node.name] = node.layer.blobs
 
     def _refuse_too_large(self, graph: Graph, path: str, values: int) -> None:
         """Raise GraphError where the parameters and ``values`` bytes beside them do not fit this machine."""
@@ -144,77 +152,19 @@ class Net:
             ]
         )
 
-    def _share(self, other: Net) -> None:
-        """Use the other net's parameters for every layer that both have; gradients stay apart, as in Caffe.
-
-        A parameter that is shared by name inside this net follows the one that found a partner.
-        """
-        theirs = {node.name: node for node in other.graph.nodes}
-        owners: dict[int, np.ndarray] = {}
-        problems = []
-        for node in self.graph.nodes:
-            there = theirs.get(node.name)
-            if there is None:
-                continue
-            shapes = [self.graph.params[i].shape for i in node.params]
-            other_shapes = [other.graph.params[i].shape for i in there.params]
-            if shapes != other_shapes:
-                problems.append(
-                    f'{node.place}: layer "{node.name}" ({node.type}) has parameters {shapes}, '
-                    f"but {other_shapes} in phase {other.graph.phase}; expected the same"
-                )
-                continue
-            for mine, its in zip(node.params, there.params):
-                self._param_data[mine] = other._param_data[its]
-                self._shared.add(mine)
-                owners.setdefault(self.graph.params[mine].owner, other._param_data[its])
-        if problems:
-            raise GraphError(problems)
-        for fact in self.graph.params:
-            if fact.owner in owners and fact.id not in self._shared:
-                self._param_data[fact.id] = owners[fact.owner].reshape(fact.shape)
-                self._shared.add(fact.id)
-
-    def _fill(self) -> None:
-        for fact in self.graph.params:
-            if fact.filler is None or fact.owner != fact.id or fact.id in self._shared:
-                continue
-            random = generator(self.seed, fact.id)
-            self._param_data[fact.id][...] = fill(fact.shape, fact.filler, random, self.dtype)
-
-    def _bind(self) -> None:
-        self._run.bind(self._param_data, self._param_diff)
-        if self._shared:
+    def _bind(self, source: NetFile) -> None:
+        own = self._parameters
+        self._run.bind(own.data, own.diff)
+        if own.shared:
             self._run.share()
         self.reseed(self.seed)
         self._losses = [(value.id, weight) for value, weight in self.graph.loss_values()]
-
-    def _take_own_blobs(self, path: str) -> None:
-        """Blobs that stand in the net itself, as in a caffemodel, win over fillers, but not over another net's."""
-        own = {}
-        for node in self.graph.nodes:
-            if node.params and node.layer.param.blobs and not self._shared.intersection(node.params):
-                try:
-                    own[node.name] = [array_from_blob(blob) for blob in node.layer.param.blobs]
-                except ProtoError as error:
-                    raise ProtoError(f'{node.place}: layer "{node.name}": {error}') from None
-        if own:
-            copy_arrays(path, own, self.params, self._shared_places())
+        blobs = own.own_blobs()
+        if blobs:  # they win over fillers
+            copy_arrays(source.path, blobs, self.params, own.shared_places())
             self._run.parameters_changed()
 
     # -- running ---------------------------------------------------------------------------------------------
-
-    def forward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
-        """Run every layer; return the net's outputs by name. ``after`` is called with each node that has run."""
-        with np.errstate(all="ignore"):  # kernels do not warn either; whoever trains looks at the numbers
-            self._run.forward(after)
-        return {name: self.blobs[name].data for name in self.outputs}
-
-    def backward(self, after: Callable[[Node], None] | None = None) -> dict[str, np.ndarray]:
-        """Run every layer backward from the diffs of the tops; parameter diffs add up. Returns the inputs' diffs."""
-        with np.errstate(all="ignore"):
-            self._run.backward(after)
-        return {name: self.blobs[name].diff for name in self.inputs}
 
     @property
     def loss(self) -> float:
@@ -239,7 +189,7 @@ class Net:
         mismatches, and then has changed nothing.
         """
         path = os.fspath(file)
-        report = copy_arrays(path, read_weights(path), self.params, self._shared_places())
+        report = copy_arrays(path, read_weights(path), self.params, self._parameters.shared_places())
         self._run.parameters_changed()
         return report
 
@@ -248,7 +198,7 @@ class Net:
     def save(self, file: str | os.PathLike, *, diffs: bool = False) -> None:
         """Write all parameters as a binary caffemodel, whole or not at all."""
         nodes = [node for node in self.graph.nodes if node.type != "Split"]
-        layers = ((node.layer.param, self._kept(node, diffs)) for node in nodes)
+        layers = ((node.layer.param, self._parameters.kept(node, diffs)) for node in nodes)
         write_weights(os.fspath(file), self.graph.name, layers)
 
     def save_hdf5(self, file: str | os.PathLike, write_diff: bool = False) -> None:
@@ -256,27 +206,19 @@ class Net:
 
         Raises UsageError where h5py is not installed.
         """
-        shared = self._shared_places()
-        layers = (
-            (
-                node.name,
-                [(*arrays, (node.name, i) not in shared) for i, arrays in enumerate(self._kept(node, write_diff))],
-            )
-            for node in self.graph.nodes
-        )
+        shared = self._parameters.shared_places()
+        layers = []
+        for node in self.graph.nodes:
+            kept = self._parameters.kept(node, write_diff)
+            layers.append((node.name, [(*arrays, (node.name, i) not in shared) for i, arrays in enumerate(kept)]))
         write_weights_hdf5(os.fspath(file), layers)
 
-    def _kept(self, node: Node, diffs: bool) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """What a file of weights holds of a layer."""
-        return [(self._param_data[i], self._param_diff[i] if diffs else None) for i in node.params]
-
-    def _shared_places(self) -> dict[tuple[str, int], tuple[str, int]]:
-        """(layer, number) of every parameter that uses the memory of another, and of that other."""
-        facts, nodes = self.graph.params, self.graph.nodes
-        place = [(nodes[fact.node].name, fact.index) for fact in facts]
-        return {place[fact.id]: place[fact.owner] for fact in facts if fact.owner != fact.id}
-
     # -- what is inside --------------------------------------------------------------------------------------
+
+    @property
+    def arena(self) -> Arena:
+        """The memory of the net's own parameters."""
+        return self._parameters.arena
 
     @property
     def graph(self) -> Graph:
@@ -292,11 +234,6 @@ class Net:
         return TRAIN if self.graph.phase == "TRAIN" else TEST
 
     @property
-    def layers(self) -> list:
-        """The layer objects, in running order."""
-        return [node.layer for node in self.graph.nodes]
-
-    @property
     def runner(self) -> Runner | None:
         """What runs the steps of the fast plan, for those who measure it; None under the inspect plan."""
         return getattr(self._run, "runner", None)
@@ -307,15 +244,6 @@ class Net:
         return needed_gradients(self.graph)
 
     @property
-    def inputs(self) -> list[str]:
-        return [self.graph.values[i].name for i in self.graph.inputs]
-
-    @property
-    def outputs(self) -> list[str]:
-        """The blobs that no layer reads, sorted by name as in Caffe."""
-        return [self.graph.values[i].name for i in self.graph.outputs]
-
-    @property
     def blob_loss_weights(self) -> dict[str, float]:
         weights = dict.fromkeys(self.blobs, 0.0)
         weights.update((value.name, weight) for value, weight in self.graph.loss_values())
@@ -324,6 +252,13 @@ class Net:
     def value(self, index: int) -> Blob:
         """Value ``index`` of the graph: one version of a blob, of which ``blobs`` has the last."""
         return ValueBlob(self._run, index)
+
+    def share_with(self, other: Net) -> None:
+        """From now on use ``other``'s parameters, layer by layer of equal name. GraphError where shapes differ."""
+        self._parameters.share(other._parameters)
+        self._run.bind(self._parameters.data, self._parameters.diff)
+        self._run.share()
+        self._name()
 
     def state(self) -> dict[str, dict[str, int]]:
         """Positions and counters of the layers that have any, by layer name."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .execution import Span
 from .graph import Graph
 from .kernels.fast.clock import Clock
 from .net import Net
@@ -122,7 +123,7 @@ class _InspectTimer:
         self._whole = [0.0, 0.0]
 
     def iterate(self) -> None:
-        runs = ((self._net.forward, self._forward), (self._net.backward, self._backward))
+        runs = ((self._net.run_forward, self._forward), (self._net.run_backward, self._backward))
         for i, (run, seconds) in enumerate(runs):
             began = last = time.perf_counter()
 
@@ -132,7 +133,7 @@ class _InspectTimer:
                 seconds[node.index] += now - last
                 last = now
 
-            run(after)
+            run(Span(after=after))
             self._whole[i] += time.perf_counter() - began
 
     def timing(self, spans: tuple[float, ...], total: float) -> Timing:

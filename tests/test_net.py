@@ -300,8 +300,8 @@ def test_the_fast_plan_says_what_it_does_not_keep():
         assert net.blobs["conv"].count == 9 * 36
         with pytest.raises(UsageError, match='the fast plan keeps no data of blob "conv"; expected plan="inspect"'):
             net.blobs["conv"].data  # noqa: B018
-        with pytest.raises(UsageError, match="the fast plan cannot stop after each layer"):
-            net.forward(after=print)
+        with pytest.raises(UsageError, match="the fast plan cannot run a part of a net"):
+            net.forward(end="loss")
         assert np.isfinite(net.blobs["loss"].data)
     with caffe.Net(parse_net(OVERFLOWS), caffe.TEST, seed=1, plan="fast") as net:
         net.forward()

@@ -7,9 +7,10 @@ import numpy as np
 from ..errors import LayerError, UsageError, did_you_mean
 from ..user_code import load_module
 from .base import ANY, Inferred, Layer, Param, register
+from .shapes import Sized
 
 
-class UserBlob:
+class UserBlob(Sized):
     """A blob as pycaffe hands it to a Python layer: ``data``, ``diff``, ``reshape`` and the sizes."""
 
     def __init__(self, shape=()):
@@ -25,29 +26,6 @@ class UserBlob:
     @property
     def shape(self) -> tuple[int, ...]:
         return self.data.shape
-
-    @property
-    def count(self) -> int:
-        return self.data.size
-
-    @property
-    def num(self) -> int:
-        return self._size(0)
-
-    @property
-    def channels(self) -> int:
-        return self._size(1)
-
-    @property
-    def height(self) -> int:
-        return self._size(2)
-
-    @property
-    def width(self) -> int:
-        return self._size(3)
-
-    def _size(self, axis: int) -> int:
-        return self.shape[axis] if axis < len(self.shape) else 1
 
 
 class UserBlobs(list):

@@ -8,6 +8,33 @@ from ..errors import LayerError, shape_text
 from .base import Shape, axis_index, count
 
 
+class Sized:
+    """The sizes of something with a ``shape``, by Caffe's names for four axes; axes that it lacks count as 1."""
+
+    @property
+    def count(self) -> int:
+        return count(self.shape)
+
+    @property
+    def num(self) -> int:
+        return self._size(0)
+
+    @property
+    def channels(self) -> int:
+        return self._size(1)
+
+    @property
+    def height(self) -> int:
+        return self._size(2)
+
+    @property
+    def width(self) -> int:
+        return self._size(3)
+
+    def _size(self, axis: int) -> int:
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+
 def checked_shape(dims: Sequence[int]) -> Shape:
     """``dims`` as a shape; raises LayerError unless every dimension is at least 1."""
     for axis, size in enumerate(dims):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..execution import Span
 from ..graph import Node
 from ..net import Net
 
@@ -28,13 +29,13 @@ class DebugTrace:
     def forward(self) -> None:
         """As ``Net.forward``."""
         self._told = 0
-        self.net.forward(lambda node: self._forward_to(node.index + 1))
+        self.net.run_forward(Span(after=lambda node: self._forward_to(node.index + 1)))
         self._forward_to(len(self.net.graph.nodes))
 
     def backward(self) -> None:
         """As ``Net.backward``; then the norms of all parameters and gradients together."""
         self._told = len(self.net.graph.nodes)
-        self.net.backward(lambda node: self._backward_to(node.index))
+        self.net.run_backward(Span(after=lambda node: self._backward_to(node.index)))
         self._backward_to(0)
         self._all_params()
 

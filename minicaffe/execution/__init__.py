@@ -1,0 +1,7 @@
+"""How a net's graph runs under each plan: the arrays of its values, and the passes over them."""
+
+from .base import WHOLE, Execution, Span
+from .fast import FastExecution
+from .inspect import InspectExecution
+
+__all__ = ["WHOLE", "Execution", "FastExecution", "InspectExecution", "Span"]

@@ -1,0 +1,149 @@
+"""What both plans have in common: arrays by value, and how a layer is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+
+from ..arena import aligned_zeros
+from ..errors import DataError, LayerError
+from ..graph import Graph, Node
+from ..layers.base import Shape, count
+from ..plan import Gradients
+
+
+class Span(NamedTuple):
+    """The layers from ``first`` to ``last`` (None: the last of the net), and who is told before and after each."""
+
+    first: int = 0
+    last: int | None = None
+    before: Callable[[Node], None] | None = None
+    after: Callable[[Node], None] | None = None
+
+    def holds(self, index: int) -> bool:
+        return self.first <= index and (self.last is None or index <= self.last)
+
+
+WHOLE = Span()
+
+
+class Execution:
+    """Arrays by value id (``data``, ``diff``; None where a plan keeps none), and ``forward`` and ``backward``."""
+
+    def __init__(self, graph: Graph, gradients: Gradients, dtype: np.dtype):
+        self.graph, self.gradients, self.dtype = graph, gradients, dtype
+        self.data: list[np.ndarray | None] = [None] * len(graph.values)
+        self.diff: list[np.ndarray | None] = [None] * len(graph.values)
+        self._late: set[int] = set()  # values whose new shapes layers further down have not been told of
+
+    def numbers(self) -> int:
+        """How many numbers of the net's type its values will take, parameters and layers' scratch left out."""
+        raise NotImplementedError
+
+    def scratch_nodes(self) -> list[Node]:
+        """The layers that run themselves, and so need their scratch."""
+        raise NotImplementedError
+
+    def allocate(self) -> None:
+        """Make the arrays."""
+        raise NotImplementedError
+
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
+        """Give each layer its arrays, and keep the arguments of every call ready."""
+        wanted = self.gradients.params
+        for node in self.graph.nodes:
+            node.layer.params = [param_data[i] for i in node.params]
+            node.layer.param_diffs = [param_diff[i] if wanted[i] else None for i in node.params]
+        self._calls: dict[int, tuple] = {}
+        for node in self.scratch_nodes():
+            self._give_scratch(node)
+            self._keep_call(node)
+
+    def _give_scratch(self, node: Node) -> None:
+        arrays = {
+            name: aligned_zeros(count(work.shape), work.dtype or self.dtype).reshape(work.shape)
+            for name, work in node.scratch.items()
+        }
+        node.layer.scratch = SimpleNamespace(**arrays)
+
+    def _keep_call(self, node: Node) -> None:
+        bottoms = self.gradients.bottoms[node.index]
+        self._calls[node.index] = (
+            [self.data[i] for i in node.bottoms],
+            [self.data[i] for i in node.tops],
+            [self.diff[i] for i in node.tops],
+            [self.diff[i] if want else None for i, want in zip(node.bottoms, bottoms)],
+        )
+
+    def forward(self, span: Span = WHOLE) -> None:
+        """Run the layers of ``span`` in order."""
+        raise NotImplementedError
+
+    def backward(self, span: Span = WHOLE) -> None:
+        """Run those of the layers of ``span`` that have gradients, the last one first."""
+        raise NotImplementedError
+
+    def give_shape(self, value: int, shape: Shape) -> None:
+        """Give an input of the net another shape; layers below hear of it in ``settle``."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Shape anew whatever follows from the shapes that inputs were given; LayerError if that cannot be."""
+        raise NotImplementedError
+
+    def _follow(self, node: Node, shapes: Mapping[int, Shape]) -> None:
+        """In a forward, a dynamic layer gives its tops (by value id) these shapes."""
+        raise NotImplementedError
+
+    def parameters_changed(self) -> None:
+        """Someone has written to a parameter."""
+
+    def share(self) -> None:
+        """The parameters lie in another net, which changes them as it likes."""
+
+    def watched(self, array: np.ndarray) -> np.ndarray:
+        """A parameter's array for a user, who may write to it at any time."""
+        return array
+
+    def _allocate_diffs(self, arrays: dict[int, np.ndarray], place) -> None:
+        for value in self.graph.values:
+            if place(value.id) in arrays:
+                self.diff[value.id] = arrays[place(value.id)].reshape(value.shape)
+        for value, weight in self.graph.loss_values():
+            self.diff[value.id].fill(weight)
+
+    def _layer_forward(self, node: Node) -> None:
+        bottoms, tops, _, _ = self._calls[node.index]
+        try:
+            node.layer.forward(bottoms, tops)
+        except (DataError, LayerError) as error:
+            raise named(node, error) from None
+
+    def _adapt(self, node: Node) -> None:
+        """Ask a dynamic layer for the shapes to come, and follow it."""
+        try:
+            shapes = node.layer.reshape(self._calls[node.index][0])
+        except (DataError, LayerError) as error:
+            raise named(node, error) from None
+        shapes = {top: tuple(int(n) for n in shape) for top, shape in zip(node.tops, shapes)}
+        if self._late or any(self.graph.values[top].shape != shape for top, shape in shapes.items()):
+            self._follow(node, shapes)
+
+    def first_non_finite(self) -> tuple[Node, str] | None:
+        """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top.
+
+        Only arrays that are kept can tell.
+        """
+        for node in self.graph.nodes:
+            for top in node.tops:
+                if self.data[top] is not None and not np.isfinite(self.data[top]).all():
+                    return node, self.graph.values[top].name
+        return None
+
+
+def named(node: Node, error: DataError | LayerError) -> DataError | LayerError:
+    """The error, with the layer that it comes from."""
+    return type(error)(f'layer "{node.name}" ({node.type}): {error}')

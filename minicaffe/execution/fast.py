@@ -1,0 +1,148 @@
+"""The fast plan: fused layers, and arrays only for what someone outside reads."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from ..arena import aligned_zeros
+from ..errors import LayerError, UsageError, shape_text
+from ..graph import Graph, Node, reshaped
+from ..layers.base import count
+from ..plan import differentiates
+from ..plan.fast import fast_plan
+from ..runner import Runner
+from .base import WHOLE, Execution, Span
+
+
+class _Window:
+    """Hands out an array through NumPy's interface, so that every view of it keeps the first one alive."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class FastExecution(Execution):
+    """Rows of kernels, and arrays only for what plain layers, users and losses see."""
+
+    def __init__(self, graph: Graph, dtype: np.dtype):
+        self.plan = fast_plan(graph)
+        super().__init__(graph, self.plan.gradients, dtype)
+        self._changed = True
+        self._handed_out: list[weakref.ref] = []
+
+    def _roots(self, root) -> set[int]:
+        return {root[value] for value in self.plan.fixed}
+
+    def numbers(self) -> int:
+        values = self.graph.values
+        arrays = [values[i].count for root in (self.plan.root, self.plan.diff_root) for i in self._roots(root)]
+        return sum(arrays) + self.plan.layout.shared_size + self.plan.layout.local_size
+
+    def scratch_nodes(self) -> list[Node]:
+        return list(self.plan.plain)
+
+    def allocate(self) -> None:
+        values, root, diff_root = self.graph.values, self.plan.root, self.plan.diff_root
+        data = {i: aligned_zeros(values[i].count, self.dtype) for i in self._roots(root)}
+        self.data = [data[root[v.id]].reshape(v.shape) if v.id in self.plan.fixed else None for v in values]
+        losses = {diff_root[value.id] for value, _ in self.graph.loss_values()}
+        kept = self._roots(diff_root) if any(self.gradients.nodes) else losses
+        self._allocate_diffs({i: aligned_zeros(values[i].count, self.dtype) for i in kept}, diff_root.__getitem__)
+
+    def bind(self, param_data, param_diff):
+        super().bind(param_data, param_diff)
+        self._params = param_data, param_diff
+        arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
+        self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
+        self._always = any(self.gradients.nodes)
+        self._overwritten_inputs = self.graph.overwritten_inputs()
+        self._one_diff = [
+            (first, last) for first, last in self._overwritten_inputs if self.graph.first_in_place(last) == first
+        ]
+
+    def share(self):
+        self._always = True
+
+    def _plain(self, index: int, backward: bool) -> None:
+        node = self.graph.nodes[index]
+        if backward:
+            node.layer.backward(*self._calls[index])
+        else:
+            if node.layer.dynamic:
+                self._adapt(node)
+            self._layer_forward(node)
+
+    def give_shape(self, value, shape):
+        producer = self.graph.values[value].producer
+        self.graph, _, self._late = reshaped(self.graph, {value: shape}, self._late, producer, producer + 1)
+        for arrays in (self.data, self.diff):
+            if arrays[value] is not None:
+                arrays[value] = aligned_zeros(count(shape), self.dtype).reshape(shape)
+
+    def settle(self):
+        """Everything is planned and laid out again; what stands in the inputs stays."""
+        if self._late:
+            inputs = {i: self.data[i] for i in self.graph.inputs}
+            graph, _, _ = reshaped(self.graph, {}, self._late)
+            always, handed_out = self._always, self._handed_out
+            self.__init__(graph, self.dtype)
+            self.allocate()
+            for i, array in inputs.items():
+                self.data[i][...] = array
+            self.bind(*self._params)
+            self._always, self._handed_out = always, handed_out
+
+    def _follow(self, node, shapes):
+        top, shape = next((i, shape) for i, shape in shapes.items() if shape != self.graph.values[i].shape)
+        value = self.graph.values[top]
+        raise LayerError(
+            f'blob "{value.name}" becomes {shape_text(shape)} after {shape_text(value.shape)}, '
+            f'which the fast plan cannot do; expected plan="inspect"'
+        )
+
+    def forward(self, span=WHOLE):
+        self._refuse_parts(span)
+        self.settle()
+        self._handed_out = [view for view in self._handed_out if view() is not None]
+        if self._always or self._changed or self._handed_out:
+            self.runner.run("prepare")
+            self._changed = False
+        for first, last in self._overwritten_inputs:
+            self.data[first][...] = self.data[last]
+        self.runner.run("forward")
+
+    def _refuse_parts(self, span: Span) -> None:
+        if span != WHOLE:
+            raise UsageError('the fast plan cannot run a part of a net, or stop at layers; expected plan="inspect"')
+
+    def backward(self, span=WHOLE):
+        self._refuse_parts(span)
+        if not differentiates(self.graph):
+            raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
+        self.runner.run("backward")
+        for first, last in self._one_diff:
+            self.diff[last][...] = self.diff[first]
+
+    def first_non_finite(self):
+        seen = super().first_non_finite()
+        value = self.runner.first_non_finite()
+        if value is None:
+            return seen
+        value = self.graph.values[value]
+        if seen is not None and seen[0].index < value.producer:
+            return seen
+        return self.graph.nodes[value.producer], value.name
+
+    def parameters_changed(self):
+        self._changed = True
+
+    def watched(self, array):
+        if self._always:
+            return array
+        view = np.asarray(_Window(array))
+        self._handed_out.append(weakref.ref(view))
+        self._changed = True
+        return view

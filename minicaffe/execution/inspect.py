@@ -1,0 +1,128 @@
+"""The inspect plan: a layer at a time, every blob and diff readable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..arena import aligned_zeros
+from ..graph import Graph, Node, reshaped, rests
+from ..layers.base import Shape
+from ..plan import inspect_plan
+from .base import WHOLE, Execution
+
+
+class InspectExecution(Execution):
+    """Every layer in turn, every blob and diff readable. Shapes may change from one forward to the next."""
+
+    def __init__(self, graph: Graph, dtype: np.dtype):
+        self.plan = inspect_plan(graph)
+        super().__init__(graph, self.plan.gradients, dtype)
+
+    def numbers(self) -> int:
+        return self.plan.storage.numbers()
+
+    def scratch_nodes(self) -> list[Node]:
+        return list(self.graph.nodes)
+
+    def allocate(self) -> None:
+        storage, values = self.plan.storage, self.graph.values
+        data = [aligned_zeros(n, self.dtype) for n in storage.data_counts]
+        diff = {i: aligned_zeros(n, self.dtype) for i, n in enumerate(storage.diff_counts)}
+        self.data = [data[storage.data[value.id]].reshape(value.shape) for value in values]
+        self._allocate_diffs(diff, storage.diff.__getitem__)
+
+    def bind(self, param_data, param_diff):
+        super().bind(param_data, param_diff)
+        self._resting: set[int] = set()
+        self._find_overwritten()
+
+    def _find_overwritten(self) -> None:
+        storage = self.plan.storage
+        self._overwritten_inputs = [
+            (self.data[first], self.data[last])
+            for first, last in self.graph.overwritten_inputs()
+            if storage.data[first] != storage.data[last]
+        ]
+        self._overwritten_weights = [
+            (self.diff[value.id], weight)
+            for value, weight in self.graph.loss_values()
+            if storage.diff.count(storage.diff[value.id]) > 1
+        ]
+
+    def forward(self, span=WHOLE):
+        self.settle()
+        for first, last in self._overwritten_inputs:
+            first[...] = last
+        for index in self.plan.forward:
+            node = self.graph.nodes[index]
+            if not span.holds(index):
+                continue
+            if span.before is not None:
+                span.before(node)
+            if node.layer.dynamic:
+                self._adapt(node)
+            if index in self._resting:
+                _fill_with_zeros(self._calls[index][1])
+            else:
+                self._layer_forward(self.graph.nodes[index])
+            if span.after is not None:
+                span.after(node)
+
+    def backward(self, span=WHOLE):
+        for diff, weight in self._overwritten_weights:
+            diff.fill(weight)
+        for index in self.plan.backward:
+            node = self.graph.nodes[index]
+            if not span.holds(index):
+                continue
+            if span.before is not None:
+                span.before(node)
+            if index not in self._resting:
+                node.layer.backward(*self._calls[index])
+            if span.after is not None:
+                span.after(node)
+
+    def give_shape(self, value, shape):
+        producer = self.graph.values[value].producer
+        self._reshape({value: shape}, producer, producer + 1)
+
+    def settle(self):
+        if self._late:
+            self._reshape({}, 0, None)
+
+    def _follow(self, node, shapes):
+        """What lies behind the next dynamic layer waits for that one's shapes."""
+        dynamic = (other.index + 1 for other in self.graph.nodes[node.index + 1 :] if other.layer.dynamic)
+        self._reshape(shapes, node.index, next(dynamic, None))
+
+    def _reshape(self, changes: Mapping[int, Shape], start: int, stop: int | None) -> None:
+        """Give values other shapes, and layers from ``start`` up to ``stop`` the shapes that follow."""
+        before, late = self.graph, self._late
+        self.graph, nodes, self._late = reshaped(before, changes, late, start, stop)
+        storage = self.plan.storage
+        for arrays, places in ((self.data, storage.data), (self.diff, storage.diff)):
+            renewed: dict[int, np.ndarray] = {places[i]: arrays[i] for i in late}
+            for value in self.graph.values:
+                if value.shape == before.values[value.id].shape:
+                    continue
+                place = places[value.id]
+                if value.count == before.values[value.id].count:
+                    renewed[place] = arrays[value.id]
+                elif place not in renewed:
+                    renewed[place] = aligned_zeros(value.count, self.dtype)
+                arrays[value.id] = renewed[place].reshape(value.shape)
+        for value, weight in self.graph.loss_values():
+            self.diff[value.id].fill(weight)
+        for node in nodes:
+            bottoms = [self.graph.values[i].shape for i in node.bottoms]
+            (self._resting.add if rests(bottoms) else self._resting.discard)(node.index)
+            self._give_scratch(node)
+            self._keep_call(node)
+        self._find_overwritten()
+
+
+def _fill_with_zeros(arrays) -> None:
+    for array in arrays:
+        array.fill(0)

@@ -1,0 +1,191 @@
+"""How a net is run: whole or in part, with arrays for its inputs, in batches; and what its layers are called.
+
+The names are pycaffe's.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import batched
+from .blobs import Blob
+from .errors import UsageError, did_you_mean, shape_text
+from .execution import WHOLE, Execution, Span
+from .graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Callables that want the number of each layer, before and after it runs."""
+
+    before: list[Callable[[int], None]]
+    after: list[Callable[[int], None]]
+
+    def ends(self):
+        """For a Span: one callable for each end, or None."""
+        return [self._all(calls) if calls else None for calls in (self.before, self.after)]
+
+    @staticmethod
+    def _all(calls):
+        return lambda node: [call(node.index) for call in calls]
+
+
+class Running:
+    """What Net can do once it is built. It has ``blobs`` by name, its ``graph``, and an Execution that runs it."""
+
+    blobs: OrderedDict[str, Blob]
+    graph: Graph
+    _run: Execution
+    _hooks: dict[str, Hooks]
+
+    def forward(
+        self, blobs: Iterable[str] = (), start: str | None = None, end: str | None = None, **inputs
+    ) -> dict[str, np.ndarray]:
+        """Run the layers from ``start`` to ``end`` (names, both included; the whole net where not given).
+
+        ``inputs`` are arrays for all of the net's inputs, by name. Returns arrays by name: the net's outputs, or with
+        ``end`` that layer's tops, and ``blobs`` beside them. Raises UsageError for inputs that do not match the net's.
+        """
+        first, last = self._index(start, 0), self._index(end, None)
+        if inputs:
+            self._fill_blobs(self.inputs, inputs, "input", "data")
+        self.run_forward(Span(first, last, *self._hooks["forward"].ends()))
+        wanted = self.outputs if end is None else self.top_names[end]
+        return {name: self.blobs[name].data for name in dict.fromkeys([*wanted, *(blobs or ())])}
+
+    def backward(
+        self, diffs: Iterable[str] = (), start: str | None = None, end: str | None = None, **outputs
+    ) -> dict[str, np.ndarray]:
+        """Run the layers from ``start`` back to ``end``; parameter diffs add up.
+
+        ``outputs`` are diffs for all of the net's outputs, by name. Returns diffs by name: of the net's inputs, or with
+        ``end`` of that layer's bottoms, and of ``diffs`` beside them.
+        """
+        first, last = self._index(end, 0), self._index(start, None)
+        if outputs:
+            self._fill_blobs(self.outputs, outputs, "output", "diff")
+        self.run_backward(Span(first, last, *self._hooks["backward"].ends()))
+        wanted = self.inputs if end is None else self.bottom_names[end]
+        return {name: self.blobs[name].diff for name in dict.fromkeys([*wanted, *(diffs or ())])}
+
+    def run_forward(self, span: Span = WHOLE) -> None:
+        """``forward`` of the layers of ``span``, whose callables are told of each."""
+        with np.errstate(all="ignore"):  # kernels do not warn either; whoever trains looks at the numbers
+            self._run.forward(span)
+
+    def run_backward(self, span: Span = WHOLE) -> None:
+        """``backward`` of the layers of ``span``, whose callables are told of each."""
+        with np.errstate(all="ignore"):
+            self._run.backward(span)
+
+    def _index(self, layer: str | None, default):
+        if layer is None:
+            return default
+        try:
+            return self._layer_names.index(layer)
+        except ValueError:
+            near = did_you_mean(layer, self._layer_names)
+            raise UsageError(f'the net has no layer "{layer}"{near}') from None
+
+    def _fill_blobs(self, names: list[str], arrays, role: str, field: str) -> None:
+        if set(arrays) != set(names):
+            raise UsageError(
+                f"found {role} arrays for {', '.join(arrays)}; expected one for each {role} of the net: "
+                f"{', '.join(names) or 'none'}"
+            )
+        for name, array in arrays.items():
+            into = getattr(self.blobs[name], field)
+            array = np.asarray(array)
+            if array.shape[:1] != into.shape[:1]:
+                raise UsageError(
+                    f'array for "{name}" is {shape_text(array.shape)}, which is not batch sized; '
+                    f"expected {shape_text(into.shape)}"
+                )
+            try:
+                into[...] = array
+            except ValueError:
+                raise UsageError(
+                    f'array for "{name}" is {shape_text(array.shape)}; expected {shape_text(into.shape)}'
+                ) from None
+
+    def before_forward(self, call: Callable[[int], None]) -> None:
+        """Have ``call`` called with the number of each layer before it runs forward."""
+        self._hooks["forward"].before.append(call)
+
+    def after_forward(self, call: Callable[[int], None]) -> None:
+        """Have ``call`` called with the number of each layer after it has run forward."""
+        self._hooks["forward"].after.append(call)
+
+    def before_backward(self, call: Callable[[int], None]) -> None:
+        """Have ``call`` called with the number of each layer before it runs backward."""
+        self._hooks["backward"].before.append(call)
+
+    def after_backward(self, call: Callable[[int], None]) -> None:
+        """Have ``call`` called with the number of each layer after it has run backward."""
+        self._hooks["backward"].after.append(call)
+
+    def reshape(self) -> None:
+        """Let all layers follow the shapes that inputs were given with ``blob.reshape``; ``forward`` does so too."""
+        self._run.settle()
+
+    def forward_all(self, blobs: Iterable[str] = (), **inputs) -> dict[str, np.ndarray]:
+        """``forward`` over arrays of any number of items, a batch at a time; see ``batched``."""
+        return batched.forward_all(self, blobs, inputs)
+
+    def forward_backward_all(self, blobs: Iterable[str] = (), diffs: Iterable[str] = (), **arrays):
+        """``forward`` and ``backward`` over arrays of any number of items; see ``batched``."""
+        return batched.forward_backward_all(self, blobs, diffs, arrays)
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Give the net's first layer, a MemoryData, what it hands out batch by batch."""
+        layer = self.layers[0]
+        if layer.type != "MemoryData":
+            raise UsageError(f'the first layer is "{layer.name}" ({layer.type}); expected a MemoryData layer')
+        layer.reset(data, labels)
+
+    # -- names ---------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list:
+        """The layer objects, in running order; each has its ``type``, ``name`` and ``blobs``."""
+        return [node.layer for node in self.graph.nodes]
+
+    @property
+    def layer_dict(self) -> OrderedDict:
+        """The layer objects by name."""
+        return OrderedDict((node.name, node.layer) for node in self.graph.nodes)
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return [node.name for node in self.graph.nodes]
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return list(self.blobs)
+
+    @property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        """By layer: the names of its tops."""
+        return self._around(lambda node: node.tops)
+
+    @property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """By layer: the names of its bottoms, those of Splits included."""
+        return self._around(lambda node: node.bottoms)
+
+    def _around(self, ids: Callable[[Node], Iterable[int]]) -> OrderedDict[str, list[str]]:
+        values = self.graph.values
+        return OrderedDict((node.name, [values[i].name for i in ids(node)]) for node in self.graph.nodes)
+
+    @property
+    def inputs(self) -> list[str]:
+        return [self.graph.values[i].name for i in self.graph.inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        """The blobs that no layer reads, sorted by name as in Caffe."""
+        return [self.graph.values[i].name for i in self.graph.outputs]
