@@ -49,7 +49,7 @@ class FastExecution(Execution):
         data = {i: aligned_zeros(values[i].count, self.dtype) for i in self._roots(root)}
         self.data = [data[root[v.id]].reshape(v.shape) if v.id in self.plan.fixed else None for v in values]
         losses = {diff_root[value.id] for value, _ in self.graph.loss_values()}
-        kept = self._roots(diff_root) if any(self.gradients.nodes) else losses
+        kept = self._roots(diff_root) if differentiates(self.graph) else losses
         self._allocate_diffs({i: aligned_zeros(values[i].count, self.dtype) for i in kept}, diff_root.__getitem__)
 
     def bind(self, param_data, param_diff):

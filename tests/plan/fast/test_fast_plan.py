@@ -182,3 +182,15 @@ def test_any_layer_may_be_a_loss(layer):
         diffs.append([blob.diff.copy() for blobs in net.params.values() for blob in blobs])
     for inspect, fast in zip(*diffs):
         np.testing.assert_allclose(fast, inspect, rtol=1e-4, atol=1e-4)
+
+
+def test_a_training_net_in_which_nothing_is_learned_runs_backward_to_no_effect():
+    shape = "input_param { shape { dim: 2 dim: 3 } }"
+    text = f'layer {{ name: "in" type: "Input" top: "x" top: "t" {shape} }} '
+    text += 'layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "t" top: "loss" }'
+    run = Net(parse_net(text), minicaffe.TRAIN, plan="fast")
+    run.blobs["x"].data[...] = 1
+    run.forward()
+    diffs = run.backward()
+    assert run.loss == pytest.approx(1.5)
+    assert [diff.tolist() for diff in diffs.values()] == [np.zeros((2, 3)).tolist()] * 2
