@@ -13,16 +13,29 @@ _HOMES = {
     "Blob": "blobs",
     "Solver": "solver",
     "get_solver": "solver",
+    "SGDSolver": "solver.kinds",
+    "NesterovSolver": "solver.kinds",
+    "AdaGradSolver": "solver.kinds",
+    "RMSPropSolver": "solver.kinds",
+    "AdaDeltaSolver": "solver.kinds",
+    "AdamSolver": "solver.kinds",
     "Listener": "solver",
     "Layer": "layers.python",
     "transplant": "weights",
     "layer_types": "layers",
+    "layer_type_list": "layers",
+    "set_mode_cpu": "settings",
+    "set_mode_gpu": "settings",
+    "set_device": "settings",
+    "set_random_seed": "settings",
+    "init_log": "settings",
+    "log": "settings",
     "install_as_caffe": "user_code",
     "MinicaffeError": "errors",
     "errors": "errors",
     "proto": "proto",
 }
-_UNDER = {"Layer": "PythonLayer"}  # what is called otherwise in its home
+_UNDER = {"Layer": "PythonLayer", "layer_type_list": "layer_types"}  # what is called otherwise in its home
 
 TRAIN, TEST = 0, 1
 

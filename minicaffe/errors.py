@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 
-class MinicaffeError(Exception):
-    """Base of all errors that bad input causes."""
+class MinicaffeError(RuntimeError):
+    """Base of all errors that bad input causes; a RuntimeError, which pycaffe's users catch."""
 
 
 class UsageError(MinicaffeError):

@@ -24,6 +24,7 @@ from .parameters import Parameters
 from .plan import Gradients, needed_gradients
 from .proto import NetFile, find, read_net, read_weights, write_weights, write_weights_hdf5
 from .running import Hooks, Running
+from .settings import fresh_seed
 from .weights import CopyReport, copy_arrays
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Net(Running):
         if seed is not None and seed < 0:
             raise UsageError(f"seed is {seed}; expected at least 0")
         source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
-        self.seed = int.from_bytes(os.urandom(4), "little") if seed is None else int(seed)
+        self.seed = fresh_seed() if seed is None else int(seed)
         self.dtype = np.dtype(dtype)
         self._hooks = {"forward": Hooks([], []), "backward": Hooks([], [])}
         how = {"dtype": self.dtype.name, "kernels": kernels, "python_path": python_layers and os.fspath(python_layers)}

@@ -49,7 +49,7 @@ def load_module(name: str, folder: str | os.PathLike) -> ModuleType:
 
 
 def _execute(name: str, path: str, folder: str) -> ModuleType:
-    """Run the file as module ``name``, hiding no other; its own imports may come from ``folder`` too."""
+    """Run the file as module ``name``, which no one else sees; its own imports may come from ``folder`` too."""
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
@@ -57,11 +57,9 @@ def _execute(name: str, path: str, folder: str) -> ModuleType:
     sys.path.insert(0, os.path.abspath(folder))
     try:
         spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
     finally:
         sys.path.remove(os.path.abspath(folder))
+        del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
     return module

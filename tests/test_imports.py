@@ -12,6 +12,7 @@ PACKAGE = Path(minicaffe.__file__).parent
 ROOMS = [
     "version",
     "errors",
+    "settings",
     "user_code",
     "proto",
     "kernels",

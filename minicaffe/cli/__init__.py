@@ -58,10 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except RuntimeError as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # how Python 3.11 tells of one while it makes a class
-            return _INTERRUPTED
-        raise
     except BrokenPipeError:
         _silence_outputs()
         return _PIPE_CLOSED
@@ -69,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(*getattr(error, "problems", (str(error),)))
     except MemoryError as error:
         return _refuse(f"out of memory ({error})" if str(error) else "out of memory; a smaller batch_size needs less")
+    except RuntimeError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # how Python 3.11 tells of one while it makes a class
+            return _INTERRUPTED
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         return _refuse(f"{where}{error.strerror or error}")

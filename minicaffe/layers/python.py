@@ -1,5 +1,6 @@
 """Python: a layer that the user has written in Python, with pycaffe's interface."""
 
+import sys
 import traceback
 
 import numpy as np
@@ -68,7 +69,8 @@ class Python(Layer):
     """Runs ``python_param { module layer param_str }``: class ``layer`` of ``module``, with pycaffe's four methods.
 
     The module is loaded from the folder that the user has allowed, and from nowhere else: a prototxt cannot make this
-    program run code by itself. Tops may change their shapes in ``reshape`` and in ``forward``, float32 only.
+    program run code by itself. Without a folder, a class may be used that the running program has itself derived from
+    ``PythonLayer``, in a module of that name. Tops may change shape in ``reshape`` and ``forward``; float32 only.
     Departures from Caffe: an exception of the user's code becomes a LayerError that names its line;
     ``share_in_parallel`` has no effect.
 
@@ -86,15 +88,27 @@ class Python(Layer):
         self.user = None
 
     def open(self):
-        o = self.options
         if self.dtype != "float32":
             raise LayerError(f"the net is {self.dtype}; expected float32 with Python layers")
-        if self.python_path is None:
-            raise LayerError(
-                f"would run the user's code {o.module}.{o.layer}, which is not allowed; "
-                f"expected --allow-python-layers FOLDER, with the folder of {o.module.split('.')[0]}.py "
-                "(in Python: python_layers=FOLDER)"
-            )
+        self.user = self._run("the making", self._known() if self.python_path is None else self._loaded())
+        self.user.param_str = self.user.param_str_ = self.options.param_str
+        self.user.phase = int(self.phase == "TEST")
+        self.user.blobs = UserBlobs()
+
+    def _known(self) -> type:
+        """A class for layers in a module that the running program has imported itself; nothing is loaded."""
+        o = self.options
+        cls = getattr(sys.modules.get(o.module), o.layer, None)
+        if isinstance(cls, type) and issubclass(cls, PythonLayer):
+            return cls
+        raise LayerError(
+            f"would run the user's code {o.module}.{o.layer}, which is not allowed; "
+            f"expected --allow-python-layers FOLDER, with the folder of {o.module.split('.')[0]}.py "
+            "(in Python: python_layers=FOLDER)"
+        )
+
+    def _loaded(self) -> type:
+        o = self.options
         try:
             module = load_module(o.module, self.python_path)
         except UsageError as error:
@@ -105,10 +119,7 @@ class Python(Layer):
         if not isinstance(cls, type):
             known = [name for name, value in vars(module).items() if isinstance(value, type)]
             raise LayerError(f'module "{o.module}" has no class "{o.layer}"{did_you_mean(o.layer, known)}')
-        self.user = self._run("the making", cls)
-        self.user.param_str = self.user.param_str_ = o.param_str
-        self.user.phase = int(self.phase == "TEST")
-        self.user.blobs = UserBlobs()
+        return cls
 
     def infer(self, *bottoms):
         first = not hasattr(self, "bottom")

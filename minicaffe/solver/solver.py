@@ -11,17 +11,18 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from ..errors import NonFiniteError, SolverError
+from ..errors import NonFiniteError
 from ..net import Net
 from ..proto import find
 from ..weights import CopyReport
 from .debug import DebugTrace
-from .definition import Definition, NetSource, read_definition
-from .events import Display, Listener, Output, TestResult
+from .definition import Definition, read_definition
+from .events import Display, Listener, TestResult
+from .nets import batch_size, build_net, first_seed, outputs_of
 from .rates import learning_rate
 from .rules import make_rule
 from .snapshot import (
@@ -37,8 +38,6 @@ from .snapshot import (
 )
 
 __all__ = ["Solver", "get_solver"]
-
-_LARGEST_SEED = 2**63 - 1  # what a snapshot can hold
 
 
 def get_solver(
@@ -85,28 +84,29 @@ class Solver:
         self.iter = 0
         self.stopped_early = False
         self.last_tests: dict[int, TestResult] = {}
-        self.seed = _seed(self.param, seed)
+        self.seed = first_seed(self.param, seed)
         if self.param.snapshot:
             check_prefix(self.param.snapshot_prefix)
         how["plan"] = "inspect" if self.param.debug_info else plan
-        self.net = _build(definition.train, self.seed, **how)
+        self.net = build_net(definition.train, self.seed, **how)
         self.test_nets: list[Net] = []
         try:
             self.rule = make_rule(self.param, self.net.arena)
             if self.param.snapshot:
                 check_form(self.param, self.net, self.rule)
             for i, source in enumerate(definition.tests):
-                self.test_nets.append(_build(source, self.seed + 1 + i, share_with=self.net, **how))
+                self.test_nets.append(build_net(source, self.seed + 1 + i, share_with=self.net, **how))
             self.copies = self._copy_weights(definition.folder)
         except BaseException:
             self.close()
             raise
         self.notes = definition.notes + self.net.notes
-        self._images = _batch_size(self.net)
+        self._images = batch_size(self.net)
         self._trace = DebugTrace(self.net, lambda source, text: self.listener.debug(source, text))
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
         self._resumed_losses = False
         self._stop = self._snapshot_asked = False
+        self._callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._clock = time.perf_counter()
         self._displayed_at = 0
         self._state_before = self.net.arena.state.copy()
@@ -183,7 +183,7 @@ class Solver:
                 return None
         means = {name: total / batches for name, total in sums.items()}
         mean_loss = loss / batches if self.param.test_compute_loss else None
-        result = TestResult(self.iter, index, _outputs(net, means), time.perf_counter() - began, mean_loss)
+        result = TestResult(self.iter, index, outputs_of(net, means), time.perf_counter() - began, mean_loss)
         self.last_tests[index] = result
         self.listener.tested(result)
         return result
@@ -208,6 +208,21 @@ class Solver:
         else:
             self.listener.note(f"{path} comes from Caffe: the data start again at the first record")
         self.listener.restored(path)
+
+    def apply_update(self) -> None:
+        """Change the parameters by the gradients that are there, at this iteration's rate; ``iter`` stays."""
+        norm = self.rule.gradient_norm()
+        if not math.isfinite(norm):
+            self._give_up("gradient", self._first_bad_gradient())
+        self.rule.apply(self.lr, norm, self.iter)
+
+    def share_weights(self, net: Net) -> None:
+        """Let ``net`` use the parameters of this solver's net, layer by layer of equal name."""
+        net.share_with(self.net)
+
+    def add_callback(self, on_start: Callable[[], None], on_gradients_ready: Callable[[], None]) -> None:
+        """Have the first called before each iteration, the second when its gradients are there, before the update."""
+        self._callbacks.append((on_start, on_gradients_ready))
 
     def request_stop(self) -> None:
         """Stop at the end of this iteration or test batch (safe to call from a signal handler)."""
@@ -242,6 +257,8 @@ class Solver:
         param = self.param
         shown = bool(param.display) and self.iter % param.display == 0
         self._remember()
+        for on_start, _ in self._callbacks:
+            on_start()
         self.net.clear_param_diffs()
         loss = 0.0
         net = self._trace if shown and param.debug_info else self.net
@@ -253,10 +270,9 @@ class Solver:
         self._losses.append(loss)
         if shown:
             self._display()
-        norm = self.rule.gradient_norm()
-        if not math.isfinite(norm):
-            self._give_up("gradient", self._first_bad_gradient())
-        self.rule.apply(self.lr, norm, self.iter)
+        for _, on_gradients_ready in self._callbacks:
+            on_gradients_ready()
+        self.apply_update()
         self.listener.stepped(self.iter, loss, self._images * param.iter_size)
         self.iter += 1
         return loss
@@ -303,7 +319,7 @@ class Solver:
         now = time.perf_counter()
         seconds = now - self._clock
         done = self.iter - self._displayed_at
-        outputs = _outputs(self.net, {name: self.net.blobs[name].data for name in self.net.outputs})
+        outputs = outputs_of(self.net, {name: self.net.blobs[name].data for name in self.net.outputs})
         rate = done / (seconds or 1.0)
         self.listener.displayed(
             Display(self.iter, self._smoothed(), self.lr, outputs, rate, seconds, self.param.display)
@@ -359,36 +375,3 @@ class Solver:
         self.seed = seed
         for i, (_, net) in enumerate(self._named_nets()):
             net.reseed(seed + i)
-
-
-def _seed(param, seed: int | None) -> int:
-    if seed is not None:
-        if not 0 <= seed <= _LARGEST_SEED:
-            raise SolverError(f"the seed is {seed}; expected 0 to {_LARGEST_SEED}")
-        return seed
-    if param.random_seed >= 0:
-        return param.random_seed
-    return int.from_bytes(os.urandom(4), "little")
-
-
-def _build(source: NetSource, seed: int, **how) -> Net:
-    return Net(
-        source.file,
-        source.phase,
-        level=source.level,
-        stages=source.stages,
-        seed=seed,
-        **how,
-    )
-
-
-def _batch_size(net: Net) -> int:
-    """The first dimension of the first blob that comes from outside; 1 where there is none."""
-    sources = [value for value in net.graph.values if not net.graph.nodes[value.producer].bottoms]
-    return sources[0].shape[0] if sources and sources[0].shape else 1
-
-
-def _outputs(net: Net, arrays) -> tuple[Output, ...]:
-    weights = net.blob_loss_weights
-    numbers = [(name, float(value)) for name in net.outputs for value in np.ravel(arrays[name])]
-    return tuple(Output(i, name, value, weights[name]) for i, (name, value) in enumerate(numbers))

@@ -167,3 +167,21 @@ def test_an_exception_in_forward_names_class_file_and_line(folder):
         LayerError, match=r'layer "own" \(Python\): forward of .*Wrong failed: ValueError: it went wrong'
     ):
         net.forward()
+
+
+class Double(minicaffe.Layer):
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].shape)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = 2 * bottom[0].data
+
+
+def test_a_class_that_the_running_program_has_defined_needs_no_folder(folder):
+    text = INPUTS + python('layer: "Double"', ["ip"]).replace("own_layers", __name__)
+    net = build(folder, text, allowed=None)
+    net.blobs["x"].data[...] = 1
+    net.forward()
+    np.testing.assert_array_equal(net.blobs["y"].data, 2 * net.blobs["ip"].data)
+    with pytest.raises(GraphError, match="which is not allowed"):
+        build(folder, text.replace("Double", "Path"), allowed=None)
