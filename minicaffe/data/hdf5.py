@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,14 +151,17 @@ class Hdf5Rows:
             raise DataError(f'{file[1]}: "{self._names[0]}" has no rows; expected at least 1')
         return counts[0]
 
+    @contextmanager
     def _open(self, file: tuple[str, str]):
+        """The open file, within which every fault of the package is a DataError."""
         path, place = file
         if not os.path.isfile(path):
             raise DataError(f"{place}: no such file")
         try:
-            return self._h5py.File(path, "r")
-        except OSError as error:
-            raise DataError(f"{place}: cannot be read as HDF5 ({error})") from None
+            with self._h5py.File(path, "r") as h5:
+                yield h5
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
+            raise DataError(f"{place}: cannot be read as HDF5 ({' '.join(str(error).split())})") from None
 
     def _set(self, h5, place: str, name: str):
         found = h5.get(name)
@@ -174,10 +178,7 @@ class Hdf5Rows:
             self._loaded = None  # never two files at once
             place = self._files[file]
             with self._open(place) as h5:
-                try:
-                    values = [self._set(h5, place[1], name).astype(self._dtype)[...] for name in self._names]
-                except OSError as error:
-                    raise DataError(f"{place[1]}: cannot be read ({error})") from None
+                values = [self._set(h5, place[1], name).astype(self._dtype)[...] for name in self._names]
             if any(v.shape != (self._counts[file], *s) for v, s in zip(values, self.shapes)):
                 raise DataError(f"{place[1]}: the file has changed since the net was built")
             self._loaded = file, values

@@ -49,8 +49,8 @@ def read_file(path: str | os.PathLike) -> bytes:
     except FileNotFoundError:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise DataError(f"{path}: no such file{did_you_mean(path.name, siblings)}") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # a zero byte in the name is a ValueError
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
 def decode_image(data: bytes, color: bool | None) -> np.ndarray:

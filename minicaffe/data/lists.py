@@ -22,5 +22,5 @@ def read_lines(path: str | os.PathLike, expected: str) -> list[str]:
         raise DataError(f"{path}: no such file{did_you_mean(file.name, siblings)}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: is no text; expected {expected}") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # a zero byte in the name is a ValueError
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError, did_you_mean, plural
 from .datum import read_datum
+from .lmdb_pages import damage
 from .source import Source
 
 __all__ = ["LmdbSource"]
@@ -34,7 +35,7 @@ def _database(path: str) -> _Database:
     if database is None:
         try:
             database = _Database(real)
-            _check_length(path, database.env)
+            _check_file(path, database.env)
         except lmdb.Error as error:
             raise DataError(f"{path}: cannot be read as an LMDB ({_reason(error)})") from None
         _open[real] = database
@@ -58,12 +59,15 @@ def _check_folder(path: str) -> None:
         raise DataError(f"{path}: no LMDB, for its data.mdb has no bytes")
 
 
-def _check_length(path: str, env) -> None:
-    """The library maps the file: reading beyond its end would end the process."""
+def _check_file(path: str, env) -> None:
+    """The library maps the file, and trusts it: reading beyond its end would end the process."""
     found = os.path.getsize(os.path.join(path, "data.mdb"))
     expected = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
     if found < expected:
         raise DataError(f"{path}: data.mdb is cut short: found {found} bytes, expected {expected}")
+    wrong = damage(os.path.join(path, "data.mdb"), env.stat()["psize"])
+    if wrong:
+        raise DataError(f"{path}: the LMDB is damaged ({wrong})")
 
 
 def _reason(error: Exception) -> str:

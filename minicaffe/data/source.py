@@ -57,9 +57,14 @@ class Source(ABC):
         """Let go of the files; may be called again."""
 
     def skip(self, count: int) -> None:
-        """Go ``count`` records on."""
-        for _ in range(count):
-            self.step()
+        """Go ``count`` records on; of a number of rounds only the rest is gone."""
+        start = 0
+        for done in range(1, count + 1):
+            if self.step():
+                if start:
+                    self.skip((count - done) % (done - start))
+                    return
+                start = done
 
     def read(self, images: np.ndarray, labels: np.ndarray) -> int:
         """Fill ``images`` (N, ``shape``; ``dtype``) and ``labels`` (N) with the next N records.

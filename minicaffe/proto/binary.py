@@ -36,9 +36,29 @@ def decode_strictly(data: bytes, message_class, path: str):
 def decode(data: bytes, message_class, path: str, wanted: str):
     """``data`` as a message, fields that Caffe's schema lacks laid aside; ProtoError if it does not decode."""
     try:
-        return message_class.FromString(data)
-    except DecodeError:
+        message = message_class.FromString(data)
+        foreign = _foreign_text(message)
+    except (DecodeError, UnicodeDecodeError):
         raise ProtoError(f"{path}: {_why(data, message_class.DESCRIPTOR)}, expected {wanted}") from None
+    if foreign:
+        raise ProtoError(f"{path}: {foreign} is no text in UTF-8 (damaged?), expected {wanted}")
+    return message
+
+
+def _foreign_text(message) -> str:
+    """The name of the first field of text, at any depth, that holds none in UTF-8: protobuf hands it out as bytes."""
+    for field, value in message.ListFields():
+        values = value if is_repeated(field) else [value]
+        if field.type == F.TYPE_STRING and any(isinstance(text, bytes) for text in values):
+            return f"{field.name} of {field.containing_type.name}"
+        if (
+            field.type == F.TYPE_MESSAGE and field.message_type.name != "BlobProto"
+        ):  # without text, and with many numbers
+            for inner in values:
+                found = _foreign_text(inner)
+                if found:
+                    return found
+    return ""
 
 
 def _why(data: bytes, descriptor) -> str:

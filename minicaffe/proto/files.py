@@ -38,8 +38,8 @@ def read_bytes(path, wanted: str) -> bytes:
             raise ProtoError(f'{path}: no such file, as there is no folder "{folder}"; expected {wanted}') from None
         near = did_you_mean(name, os.listdir(folder or "."))
         raise ProtoError(f"{path}: no such file, expected {wanted}{near}") from None
-    except OSError as error:
-        raise ProtoError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # a zero byte in the name is a ValueError
+        raise ProtoError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def write_whole(path, data: bytes) -> None:
@@ -58,6 +58,8 @@ def replace_whole(path, fill: Callable[[str], None]) -> None:
     ProtoError if that fails; then the file is as it was before.
     """
     path = os.fspath(path)
+    if "\0" in path:
+        raise ProtoError(f"{path!r}: cannot be written, as no file has a zero byte in its name")
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):

@@ -34,7 +34,7 @@ def is_hdf5(path) -> bool:
     try:
         with open(path, "rb") as file:
             return file.read(len(SIGNATURE)) == SIGNATURE
-    except OSError:
+    except (OSError, ValueError):  # a zero byte in the name is a ValueError
         return False
 
 
@@ -148,7 +148,7 @@ class _Reader:
 
     def __exit__(self, kind, error, trace):
         self.file.close()
-        if isinstance(error, (OSError, RuntimeError, KeyError, TypeError, ValueError)):
+        if isinstance(error, (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)):
             raise self._damaged(error) from None
 
     def _damaged(self, error) -> ProtoError:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from ..errors import ProtoError
 from . import caffe_pb2
+from .binary import decode
 from .blobs import array_from_blob, fill_blob
 from .hdf5 import is_hdf5, read_state_hdf5, write_state_hdf5
 from .weights import check_size, read_state, write_state
@@ -30,10 +30,8 @@ def read_training_state(path) -> TrainingState:
     """The state in a file of either form, told by its content. ProtoError if it is something else, or damaged."""
     if is_hdf5(path):
         iteration, learned, step, history, resume = read_state_hdf5(path)
-        try:
-            message = None if resume is None else caffe_pb2.ResumeState.FromString(resume)
-        except DecodeError:
-            raise ProtoError(f"{path}: /minicaffe_resume is damaged") from None
+        place = f"{path}: /minicaffe_resume"
+        message = None if resume is None else decode(resume, caffe_pb2.ResumeState, place, "what a resumed run needs")
         return TrainingState(iteration, learned, step, history, message)
     state = read_state(path)
     try:

@@ -45,6 +45,8 @@ def wants_hdf5(param) -> bool:
 
 def check_prefix(prefix: str) -> None:
     """Raise SolverError where no snapshot could be written: better now than after hours of training."""
+    if "\0" in prefix:
+        raise SolverError(f"snapshot_prefix is {prefix!r}; expected a path without a zero byte")
     folder = os.path.abspath(os.path.dirname(prefix))
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
@@ -55,10 +57,13 @@ def check_prefix(prefix: str) -> None:
 
 
 def make_folder(prefix: str) -> None:
-    """Create the folder that snapshots go to, where it is missing."""
+    """Create the folder that snapshots go to, where it is missing; SolverError if it cannot be."""
     folder = os.path.dirname(prefix)
-    if folder:
-        os.makedirs(folder, exist_ok=True)
+    try:
+        os.makedirs(folder or ".", exist_ok=True)
+    except (OSError, RecursionError) as error:  # the latter for thousands of folders in one path
+        reason = getattr(error, "strerror", None) or error
+        raise SolverError(f'snapshot_prefix is "{prefix}", but its folder cannot be made: {reason}') from None
 
 
 def history_views(net: Net, histories: Sequence[np.ndarray]) -> list[np.ndarray | None]:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from minicaffe.data.images import read_image, resize
+from minicaffe.data.lists import read_lines
 from minicaffe.errors import DataError
 
 PATTERN = np.array([[(37 * i + 91 * j * j) % 256 for j in range(7)] for i in range(5)], np.uint8)
@@ -107,3 +108,9 @@ def test_without_pillow(picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(DataError, match=r"a picture\.png: an encoded image needs pillow.*minicaffe\[images\]$"):
         read_image(picture[0], True)
+
+
+def test_a_zero_byte_in_a_name():
+    for read in (lambda path: read_image(path, True), lambda path: read_lines(path, "a list")):
+        with pytest.raises(DataError, match=r"cannot be read \(embedded null byte\)$"):
+            read("a\0b")

@@ -1,3 +1,4 @@
+import contextlib
 import os
 
 import numpy as np
@@ -191,3 +192,22 @@ def test_floats_among_bytes(raw_lmdb):
     source = LmdbSource(raw_lmdb({b"0": datum(0), b"1": floats}))
     with pytest.raises(DataError, match="an image of 1 x 2 x 2 floats; expected an image of 1 x 2 x 2 bytes"):
         read(source, 2)
+
+
+def test_damaged_pages_are_found_before_the_library_meets_them(make_lmdb, numbered):
+    """Bytes too many within the last page: the library would read beyond the end of the file."""
+    path = make_lmdb(*numbered(300))
+    file = path / "data.mdb"
+    whole = file.read_bytes()
+    LmdbSource(path).close()
+    last = len(whole) - 2048
+    file.write_bytes(whole[:last] + bytes(range(50)) + whole[last:])
+    assert refused(path).startswith(f"{path}: the LMDB is damaged (page ")
+    rng = np.random.default_rng(0)
+    for _ in range(200):  # read, or refused, and never the end of the process
+        damaged = bytearray(whole)
+        for at in rng.integers(0, len(whole), 8):
+            damaged[at] ^= 1 << rng.integers(8)
+        file.write_bytes(damaged)
+        with contextlib.suppress(DataError), contextlib.closing(LmdbSource(path)) as source:
+            source.read(np.empty((300, *source.shape), source.dtype), np.empty(300))

@@ -44,6 +44,9 @@ def test_read_goes_round():
     assert labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
     source.skip(4)
     assert source.position == 0
+    source.skip(1)
+    source.skip(10**12)  # a whole number of rounds and 1 more; takes no time
+    assert source.position == 2
 
 
 def test_read_wants_one_shape():

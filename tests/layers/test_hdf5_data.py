@@ -225,3 +225,15 @@ def test_a_state_that_does_not_fit(files):
         run.layer.restore({"epoch": 0, "file": 2, "row": 0})
     with pytest.raises(DataError, match=r"no row 2 to resume at; expected 0 to 1$"):
         run.layer.restore({"epoch": 0, "file": 1, "row": 2})
+
+
+def test_every_fault_of_the_package_is_told(monkeypatch, files, tmp_path):
+    import h5py
+
+    def broken(self):
+        raise RuntimeError("Link iteration failed\n  (unable to go on)")
+
+    source = files(3)
+    monkeypatch.setattr(h5py.Group, "__iter__", broken)
+    monkeypatch.setattr(h5py.Group, "get", lambda self, name: None)
+    assert refused(source).endswith("cannot be read as HDF5 (Link iteration failed (unable to go on))")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minicaffe.errors import ProtoError
-from minicaffe.proto import blob_from_array, caffe_pb2, read_net, read_weights
+from minicaffe.proto import blob_from_array, caffe_pb2, read_net, read_training_state, read_weights
 from minicaffe.proto.binary import stranger
 from minicaffe.proto.wire import length_field
 
@@ -94,3 +94,17 @@ def test_weights_in_fields_of_a_fork(tmp_path):
         f'{path}: layer "bn": a blob of 2 holds 0 values, expected 2; field 12 is unknown in BlobProto '
         "(written by a fork of Caffe?)"
     )
+
+
+def test_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "x.solverstate"
+    state = caffe_pb2.SolverState(iter=3, learned_net="net?.caffemodel", history=[blob_from_array(np.ones(2))])
+    path.write_bytes(state.SerializeToString().replace(b"?.", b"\xff."))
+    with pytest.raises(ProtoError) as error:
+        read_training_state(path)
+    assert str(error.value) == (
+        f"{path}: learned_net of SolverState is no text in UTF-8 (damaged?), expected a binary solver state"
+    )
+    path.write_bytes(net_of(length_field(7, blob_from_array(np.ones(2)).SerializeToString())).replace(b"bn", b"b\xfe"))
+    with pytest.raises(ProtoError, match="name of LayerParameter is no text in UTF-8"):
+        read_weights(path)

@@ -126,7 +126,7 @@ def test_text_and_types_of_other_writers(tmp_path):
         ("history/2", np.zeros(2), "/history lacks a number, expected all from 0 to 2"),
         ("learned_net", 5, "is cut short or damaged, expected a solver state"),
         ("history/0", np.array([b"a"]), r"/history/0 is of type \|S1, expected float32 or float64"),
-        ("minicaffe_resume", np.full(9, 255, np.uint8), "/minicaffe_resume is damaged"),
+        ("minicaffe_resume", np.full(9, 255, np.uint8), "/minicaffe_resume: is cut short or damaged at 9 bytes"),
     ],
 )
 def test_damaged_states(tmp_path, name, value, message):

@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.errors import ProtoError
 from minicaffe.proto import caffe_pb2, read_message, write_message, write_whole
+from minicaffe.proto.files import read_bytes
 
 
 def refused(function, *args):
@@ -92,3 +93,10 @@ def test_a_file_of_another_kind(tmp_path, data, sentence):
 
 def test_missing(tmp_path):
     assert "no such file, expected a binary Datum" in refused(read_message, tmp_path / "d", caffe_pb2.Datum)
+
+
+def test_a_zero_byte_in_a_name():
+    with pytest.raises(ProtoError, match="cannot be read: embedded null byte"):
+        read_bytes("a\0b", "anything")
+    with pytest.raises(ProtoError, match=r"'a.x00b': cannot be written, as no file has a zero byte in its name"):
+        write_whole("a\0b", b"")
