@@ -61,6 +61,7 @@ class Execution:
         for node in self.scratch_nodes():
             self._give_scratch(node)
             self._keep_call(node)
+            node.layer.begin(self._calls[node.index][1])
 
     def _give_scratch(self, node: Node) -> None:
         arrays = {

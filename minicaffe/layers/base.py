@@ -140,6 +140,9 @@ class Layer:
         """The shapes of the tops in the forward to come, of a ``dynamic`` layer; ``bottoms`` are its arrays."""
         raise NotImplementedError
 
+    def begin(self, tops) -> None:
+        """Give ``tops`` what they hold from the start, before any forward; they are zeros."""
+
     def forward(self, bottoms, tops) -> None:
         """Fill ``tops`` from ``bottoms``: C-contiguous arrays of the shapes that ``infer`` was told and told."""
         raise NotImplementedError

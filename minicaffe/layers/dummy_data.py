@@ -14,12 +14,12 @@ class DummyData(Layer):
     """Top i has ``shape`` i (or the older num, channels, height, width) and the numbers of ``data_filler`` i.
 
     Of each there may be one for all tops or one for each; without ``data_filler`` tops are zero. Constant tops
-    are filled once, others anew in each forward, from the layer's seed, the top's index and the count of
-    forwards. Source: Caffe's DummyData.
+    are filled once, when the net is built: they keep what is written to them. Others are filled anew in each forward,
+    from the layer's seed, the top's index and the count of forwards. Source: Caffe's DummyData.
     """
 
     def setup(self):
-        self.forwards, self.filled = 0, False
+        self.forwards = 0
         tops = len(self.param.top)
         fillers = list(self.options.data_filler) or [caffe_pb2.FillerParameter()]
         self.fillers = _one_for_each(fillers, tops, "data_filler")
@@ -43,11 +43,16 @@ class DummyData(Layer):
         shapes = [checked_shape(shape.dim) for shape in options.shape]
         return _one_for_each(shapes, tops, "shape")
 
+    def begin(self, tops):
+        for top, filler in zip(tops, self.fillers):
+            if filler.type == "constant":
+                top.fill(filler.value)
+
     def forward(self, bottoms, tops):
         for i, (top, filler) in enumerate(zip(tops, self.fillers)):
-            if not self.filled or filler.type != "constant":
+            if filler.type != "constant":
                 top[...] = fill(top.shape, filler, generator(self.seed, i, self.forwards), top.dtype)
-        self.forwards, self.filled = self.forwards + 1, True
+        self.forwards += 1
 
     def state(self):
         return {"forwards": self.forwards}

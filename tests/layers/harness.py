@@ -61,6 +61,7 @@ class LayerRun:
             if i < len(self.bottom_diffs):
                 self.bottom_diffs[i] = None
         self.tops, self.top_diffs = self._make_tops(inferred.tops, dtype, in_place)
+        layer.begin(self.tops)
         if layer.loss:
             self.top_diffs[0].fill(param.loss_weight[0] if param.loss_weight else 1.0)
 

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from harness import make
 
+import minicaffe
 from minicaffe.errors import LayerError
+from minicaffe.net import Net
+from minicaffe.proto import parse_net
 
 
 def shapes(text, tops):
@@ -102,3 +105,15 @@ def test_random_numbers_follow_from_seed_and_state():
 def test_dummy_data_refuses(options, tops, text):
     with pytest.raises(LayerError, match=f"^{text}$"):
         make(f'type: "DummyData" dummy_data_param {{ {options} }}', tops=tops)
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+def test_constants_are_there_before_the_first_forward_and_may_be_written_over(plan):
+    text = (
+        'layer { name: "d" type: "DummyData" top: "d" dummy_data_param { shape { dim: 3 } data_filler { value: 2 } } }'
+    )
+    text += 'layer { name: "a" type: "AbsVal" bottom: "d" top: "a" }'
+    net = Net(parse_net(text), minicaffe.TEST, plan=plan)
+    assert net.blobs["d"].data.tolist() == [2, 2, 2]
+    net.blobs["d"].data[...] = [-1, 0, 3]
+    assert net.forward()["a"].tolist() == [1, 0, 3]
