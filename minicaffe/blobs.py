@@ -56,7 +56,7 @@ class ValueBlob(Blob):
 
     @property
     def diff(self) -> np.ndarray:
-        return self._kept(self._run.diff[self._id], "diff")
+        return self._kept(self._run.shown_diff(self._id), "diff")
 
     @property
     def shape(self) -> tuple[int, ...]:

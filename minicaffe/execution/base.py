@@ -109,6 +109,10 @@ class Execution:
         """A parameter's array for a user, who may write to it at any time."""
         return array
 
+    def shown_diff(self, value: int) -> np.ndarray | None:
+        """The array that holds the gradient of a value after backward; None where there is none to show."""
+        return self.diff[value]
+
     def _allocate_diffs(self, arrays: dict[int, np.ndarray], place) -> None:
         for value in self.graph.values:
             if place(value.id) in arrays:

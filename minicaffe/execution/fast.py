@@ -139,6 +139,9 @@ class FastExecution(Execution):
     def parameters_changed(self):
         self._changed = True
 
+    def shown_diff(self, value):
+        return self.diff[value] if value in self.plan.shown_diffs else None
+
     def watched(self, array):
         if self._always:
             return array

@@ -346,6 +346,13 @@ class Builder:
             if value in self._diff:
                 self.settle_diff(value)
 
+    def shows_diff(self, value: int) -> bool:
+        """Whether a gradient that the net keeps ends in its array, or stays there as it is since no layer gives one."""
+        if value in self._diff:
+            return self._diff[value].get("planes") is self._outside("diff", value)
+        readers = (node for node in self.graph.nodes if value in node.bottoms)
+        return not any(self.wanted(node, i) for node in readers for i, b in enumerate(node.bottoms) if b == value)
+
     def _settle(self, table, value: int) -> None:
         what = "data" if table is self._data else "diff"
         there = self._converted(table, value, "planes")

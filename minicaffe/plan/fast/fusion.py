@@ -38,6 +38,7 @@ def chains(graph: Graph, patterns) -> list[Group]:
     A layer joins the one before it where no one else sees what is handed on.
     """
     seen = {value.id for value, _ in graph.loss_values()} | set(graph.outputs)
+    seen.update(last for _, last in graph.overwritten_inputs())
     readers: dict[int, list[int]] = {}
     for node in graph.nodes:
         for bottom in node.bottoms:

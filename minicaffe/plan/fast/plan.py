@@ -27,7 +27,8 @@ class FastPlan:
     ``prepare`` must run before a forward pass whenever parameters have changed; in training it is empty, because
     forward itself begins with it. ``fixed``: values that have an array
     of their own, which ``root`` may share: root[v] is the value whose array v uses (views), diff_root likewise.
-    ``kept``: values that still lie in the arena after a forward pass, and where.
+    ``kept``: values that still lie in the arena after a forward pass, and where. ``shown_diffs``: values whose own
+    arrays hold their gradients after a backward pass, or what a user has put there.
     """
 
     graph: Graph
@@ -43,6 +44,7 @@ class FastPlan:
     diff_root: tuple[int, ...]
     plain: tuple[Node, ...]
     kept: tuple[tuple[int, Buffer], ...]
+    shown_diffs: frozenset[int]
 
 
 def fast_plan(graph: Graph) -> FastPlan:
@@ -63,8 +65,8 @@ def fast_plan(graph: Graph) -> FastPlan:
         else:
             _plain_forward(builder, group.nodes[0])
     builder.finish_outputs()
-    if graph.force_backward:
-        for value in graph.outputs:
+    for value in {*graph.outputs, *(value.id for value, _ in graph.loss_values())}:
+        if gradients.nodes[graph.values[value].producer]:
             builder.diff_from_outside(value)
     for group, made in reversed(lowered):
         if any(gradients.nodes[node.index] for node in group.nodes):
@@ -82,7 +84,7 @@ def fast_plan(graph: Graph) -> FastPlan:
     kept = [(i, b) for i, b in builder.data_buffers() if b in needed_later and b in layout.shared]
     return FastPlan(
         graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root,
-        plain, tuple(kept),
+        plain, tuple(kept), _shown_diffs(builder),
     )  # fmt: skip
 
 
@@ -151,6 +153,18 @@ def _fixed(graph: Graph, plain, root) -> frozenset[int]:
         seen.update(node.bottoms, node.tops)
     roots = {root[value] for value in seen}
     return frozenset(value.id for value in graph.values if root[value.id] in roots)
+
+
+def _shown_diffs(builder: Builder) -> frozenset[int]:
+    """The ends of the net, and what plain layers give; not of blobs written in place, whose versions differ."""
+    graph = builder.graph
+    ends = {*graph.inputs, *graph.outputs, *(value.id for value, _ in graph.loss_values())}
+    ends.update(last for _, last in graph.overwritten_inputs())
+    last = {value.id for value in graph.public().values()}
+    return frozenset(
+        i for i in builder.fixed
+        if i in ends or (i in last and graph.values[i].version == 0 and builder.shows_diff(i))
+    )  # fmt: skip
 
 
 def _plain_forward(builder: Builder, node: Node) -> None:

@@ -218,6 +218,8 @@ def lower(b: Builder, group: Group) -> Lowered | None:
 def _eltwise(b: Builder, group: Group) -> Lowered | None:
     node, *others = group.nodes
     relu = others[0] if others else None
+    if relu and relu.type != "ReLU":  # what is left of a longer chain
+        return None
     if node.layer.operation == "SUM" and slope_of(relu) >= 0:
         return Sum(b, node, group.top, relu)
     stable = node.layer.operation == "PROD" and node.layer.options.stable_prod_grad
