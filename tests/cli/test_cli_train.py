@@ -224,7 +224,7 @@ BAD_NETS = {
         'name: "sum" type: "Eltwise" bottom: "conv" bottom: "data" top: "conv"',
         ["sum", "8 x 4 x 4 x 4", "8 x 1 x 6 x 6"],
     ),
-    "larger than memory": ("num_output: 4", "num_output: 2000000000", ["bytes", "conv"]),
+    "larger than a blob may be": ("num_output: 4", "num_output: 2000000000", ["conv", "at most 2,147,483,647"]),
     "data missing": ("train_lmdb", "train_lmbd", ["train_lmbd", "train_lmdb"]),
 }
 
