@@ -32,6 +32,11 @@ _HOMES = {
     "log": "settings",
     "install_as_caffe": "user_code",
     "MinicaffeError": "errors",
+    "NetSpec": "net_spec",
+    "to_proto": "net_spec",
+    "params": "net_spec",
+    "layers": "layers",
+    "net_spec": "net_spec",
     "errors": "errors",
     "proto": "proto",
 }

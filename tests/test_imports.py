@@ -15,6 +15,7 @@ ROOMS = [
     "settings",
     "user_code",
     "proto",
+    "net_spec",
     "kernels",
     "data",
     "fillers",
