@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..errors import GraphError, UsageError, shape_text
+from ..errors import GraphError, UsageError
 from .flags import Command, Flag, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE
+from .nettable import known, listed, shapes_text, title
 from .results import Results
+from .tables import number, table, total
 
 
 def run(options: dict[str, Any]) -> int:
@@ -39,7 +40,7 @@ def run(options: dict[str, Any]) -> int:
     if problems:
         raise GraphError(problems)
     for net, state in states:
-        _show(net, state, results)
+        _show(net, state, results, options["level"])
     results.close(f"{path}: no error", net=states[0][0].param.name if states else "")
     return 0
 
@@ -64,58 +65,21 @@ def _shape(name: str, text: str) -> tuple[int, ...]:
     return shape
 
 
-def _show(net, state, results: Results) -> None:
-    from ..analysis.cost import multiply_adds, parameters, top_bytes
-    from ..layers.base import count
+def _show(net, state, results: Results, level: int) -> None:
+    from ..analysis.summary import summarise, totals
 
-    title = " and ".join(state.phases) + "".join(f", stage {stage}" for stage in state.stages)
-    rows, totals, unknown = [], [0, 0, 0], [False] * 3
-    graph = state.outline.graph
-    for layer in state.outline.layers:
-        kind = layer.draft.layer
-        if kind.type == "Split" and layer.draft.made:
-            continue
-        costs = [parameters(layer), multiply_adds(layer), top_bytes(layer)]
-        totals = [total + (cost or 0) for total, cost in zip(totals, costs)]
-        unknown = [known or cost is None for known, cost in zip(unknown, costs)]
-        results.record(
-            "layer",
-            phases=list(state.phases),
-            stages=list(state.stages),
-            name=kind.name,
-            type=kind.type,
-            bottoms={name: shape and list(shape) for name, shape in zip(kind.param.bottom, layer.bottoms)},
-            tops={name: shape and list(shape) for name, shape in zip(kind.param.top, layer.tops)},
-            parameters=costs[0],
-            multiply_adds=costs[1],
-            bytes=costs[2],
-        )
-        shapes = ", ".join("?" if shape is None else shape_text(shape) for shape in layer.tops)
-        rows.append((kind.name, kind.type, shapes or "-", *(_number(cost) for cost in costs)))
-    if graph is not None:  # parameters that layers share count once
-        totals[0] = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
-    rows.append(("total", "", "", *(_total(total, more) for total, more in zip(totals, unknown))))
-    known = [None if more else total for total, more in zip(totals, unknown)]
-    results.record("total", phases=list(state.phases), parameters=known[0], multiply_adds=known[1], bytes=known[2])
-    results.text([f"{net.param.name or net.path} ({title})", *_table(rows), ""])
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Columns as wide as they need to be: names to the left, numbers to the right."""
+    rows, layers = [], summarise(state, level)
+    for layer in layers:
+        costs = {"parameters": layer.parameters, "multiply_adds": layer.multiply_adds, "bytes": layer.bytes}
+        where = {"phases": list(state.phases), "stages": list(state.stages)}
+        blobs = {"bottoms": listed(layer.bottoms), "tops": listed(layer.tops)}
+        results.record("layer", **where, name=layer.name, type=layer.type, **blobs, **costs)
+        rows.append((layer.name, layer.type, shapes_text(layer.tops), *map(number, costs.values())))
+    sums = totals(layers, state.outline.graph)
+    rows.append(("total", "", "", *map(total, sums.values, sums.open)))
+    results.record("total", phases=list(state.phases), **known(sums))
     head = ("layer", "type", "tops", "parameters", "multiply-adds", "bytes")
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    for row in (head, *rows):
-        cells = [cell.ljust(width) if i < 3 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
-        yield "  " + "  ".join(cells).rstrip()
-
-
-def _total(value: int, more: bool) -> str:
-    """A sum of what is known, to which ``more`` comes that is not."""
-    return _number(value) + " + ?" * more if value else _number(None if more else value)
-
-
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+    results.text([f"{net.param.name or net.path} ({title(state)})", *table(head, rows, 3), ""])
 
 
 COMMAND = Command(

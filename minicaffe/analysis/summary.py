@@ -1,0 +1,172 @@
+"""What there is to say of each layer of a net, without running it; memory by plan; and what weights are like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..execution import FastExecution, InspectExecution
+from ..graph import Graph
+from ..layers.base import Shape, count
+from ..proto import NetFile, caffe_pb2, filter_net
+from .check import PHASES, Checked
+from .cost import multiply_adds, parameters, top_bytes
+
+_BATCHES = {
+    "Data": "data_param",
+    "HDF5Data": "hdf5_data_param",
+    "ImageData": "image_data_param",
+    "MemoryData": "memory_data_param",
+    "WindowData": "window_data_param",
+}
+_SINGLE = np.dtype(np.float32)
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One layer; None for what cannot be told without data. ``lr_mult`` has a number for each parameter blob.
+
+    ``phases`` are those in which the layer is part of the net, at this level and in these stages.
+    """
+
+    name: str
+    type: str
+    bottoms: dict[str, Shape | None]
+    tops: dict[str, Shape | None]
+    parameters: int | None
+    multiply_adds: int | None
+    bytes: int | None
+    lr_mult: tuple[float, ...]
+    in_place: bool
+    phases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over the layers, parameters that layers share counted once; ``open`` tells where more comes, unknown."""
+
+    parameters: int
+    multiply_adds: int
+    bytes: int
+    open: tuple[bool, bool, bool]
+
+    @property
+    def values(self) -> tuple[int, int, int]:
+        return self.parameters, self.multiply_adds, self.bytes
+
+
+@dataclass(frozen=True)
+class ParamStatistics:
+    """One parameter blob of a file of weights. ``zeros`` and ``broken`` (NaN or infinite) are counts; the rest is of
+    the finite numbers, None where there are none."""
+
+    layer: str
+    index: int
+    shape: Shape
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    zeros: int
+    broken: int
+
+
+def summarise(state: Checked, level: int = 0) -> list[LayerSummary]:
+    """The layers of a checked state of a net, without the splits that this program makes."""
+    graph, found = state.outline.graph, []
+    for i, layer in enumerate(state.outline.layers):
+        if layer.draft.made:
+            continue
+        kind = layer.draft.layer
+        names = kind.param
+        found.append(
+            LayerSummary(
+                name=kind.name,
+                type=kind.type,
+                bottoms=dict(zip(names.bottom, layer.bottoms)),
+                tops=dict(zip(names.top, layer.tops)),
+                parameters=parameters(layer),
+                multiply_adds=multiply_adds(layer),
+                bytes=top_bytes(layer),
+                lr_mult=_rates(layer, i, graph),
+                in_place=bool(set(names.top) & set(names.bottom)),
+                phases=_phases(names, state, level),
+            )
+        )
+    return found
+
+
+def _phases(param, state: Checked, level: int) -> tuple[str, ...]:
+    rules = caffe_pb2.NetParameter()
+    rules.layer.add(include=param.include, exclude=param.exclude)
+    return tuple(p for p in PHASES if p in state.phases or filter_net(rules, p, level, state.stages))
+
+
+def totals(layers: Sequence[LayerSummary], graph: Graph | None) -> Totals:
+    """The sums; ``graph``, where there is one, tells which parameters are shared."""
+    columns = [[getattr(layer, name) for layer in layers] for name in ("parameters", "multiply_adds", "bytes")]
+    sums = [sum(value or 0 for value in column) for column in columns]
+    if graph is not None:
+        sums[0] = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
+    return Totals(*sums, tuple(None in column for column in columns))
+
+
+def peak_bytes(graph: Graph, plan: str) -> int | None:
+    """Bytes that a net of this graph takes under ``plan``: values, gradients, layers' scratch, parameters with theirs.
+
+    What a solver adds (its history, mostly once or twice the parameters) and prefetched batches are left out. None
+    where the fast plan cannot run the net, as shapes change.
+    """
+    if plan == "fast" and any(node.layer.dynamic and not node.layer.steady for node in graph.nodes):
+        return None
+    run = (FastExecution if plan == "fast" else InspectExecution)(graph, _SINGLE)
+    works = [work for node in run.scratch_nodes() for work in node.scratch.values()]
+    scratch = sum(count(work.shape) * np.dtype(work.dtype or _SINGLE).itemsize for work in works)
+    own = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
+    return scratch + _SINGLE.itemsize * (run.numbers() + 2 * own)
+
+
+def with_batch(net: NetFile, batch: int) -> None:
+    """Give everything that comes from outside ``batch`` items: the first axis of Input and DummyData, batch_size."""
+    for layer in net.param.layer:
+        if layer.type in _BATCHES:
+            getattr(layer, _BATCHES[layer.type]).batch_size = batch
+        for shape in (*layer.input_param.shape, *layer.dummy_data_param.shape):
+            if shape.dim:
+                shape.dim[0] = batch
+        for i in range(len(layer.dummy_data_param.num)):
+            layer.dummy_data_param.num[i] = batch
+
+
+def statistics(weights: Mapping[str, Sequence[np.ndarray | None]]) -> list[ParamStatistics]:
+    """What the numbers of each parameter are like, in the order of the file; those kept with another are left out."""
+    return [
+        _statistics(name, i, array)
+        for name, arrays in weights.items()
+        for i, array in enumerate(arrays)
+        if array is not None
+    ]
+
+
+def _statistics(layer: str, index: int, array: np.ndarray) -> ParamStatistics:
+    finite = np.isfinite(array)
+    broken = array.size - int(np.count_nonzero(finite))
+    numbers = array[finite] if broken else array
+    found: list[float | None] = [None] * 4
+    if numbers.size:
+        mean, std = numbers.mean(dtype=np.float64), numbers.std(dtype=np.float64)
+        found = [float(value) for value in (mean, std, numbers.min(), numbers.max())]
+    zeros = int(array.size - np.count_nonzero(array))
+    return ParamStatistics(layer, index, array.shape, *found, zeros, broken)
+
+
+def _rates(layer, index: int, graph: Graph | None) -> tuple[float, ...]:
+    """The lr_mult of each parameter blob, 0 for statistics; shared ones as the graph has it."""
+    if graph is not None:
+        return tuple(fact.lr_mult for fact in graph.params if fact.node == index)
+    if layer.inferred is None:
+        return ()
+    specs = [*layer.draft.layer.param.param, *[caffe_pb2.ParamSpec()] * len(layer.inferred.params)]
+    return tuple(spec.lr_mult if param.learned else 0.0 for param, spec in zip(layer.inferred.params, specs))

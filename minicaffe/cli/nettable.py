@@ -1,0 +1,28 @@
+"""What the tables of ``check`` and ``summary`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import shape_text
+
+
+def title(state) -> str:
+    """The phases and stages of a checked state: ``TRAIN and TEST, stage deploy``."""
+    return " and ".join(state.phases) + "".join(f", stage {stage}" for stage in state.stages)
+
+
+def shapes_text(shapes: Mapping[str, tuple | None]) -> str:
+    """The shapes of a layer's blobs; ? for what is not known."""
+    return ", ".join("?" if shape is None else shape_text(shape) for shape in shapes.values()) or "-"
+
+
+def listed(shapes: Mapping[str, tuple | None]) -> dict[str, list[int] | None]:
+    """Shapes as JSON has them."""
+    return {name: shape and list(shape) for name, shape in shapes.items()}
+
+
+def known(sums) -> dict[str, int | None]:
+    """The totals as JSON has them: None where more comes that is not known."""
+    names = ("parameters", "multiply_adds", "bytes")
+    return {name: None if more else value for name, value, more in zip(names, sums.values, sums.open)}
