@@ -18,6 +18,7 @@ ROOMS = [
     "net_spec",
     "kernels",
     "data",
+    "io",
     "fillers",
     "layers",
     "graph",
