@@ -37,6 +37,7 @@ _HOMES = {
     "params": "net_spec",
     "layers": "layers",
     "net_spec": "net_spec",
+    "coord_map": "coord_map",
     "io": "io",
     "errors": "errors",
     "proto": "proto",

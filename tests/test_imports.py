@@ -16,6 +16,7 @@ ROOMS = [
     "user_code",
     "proto",
     "net_spec",
+    "coord_map",
     "kernels",
     "data",
     "io",
