@@ -26,6 +26,8 @@ class Flag:
     """May be given several times, and takes every KEY=VALUE word that follows."""
     needed: bool = True
     """For a flag that may be given as a bare word: the command cannot do without it."""
+    many: bool = False
+    """For the last of a command's bare words: takes all that are left; its value is a tuple."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Command:
     @property
     def named(self) -> str:
         """What stands for the bare words in the help: ``ROOT LIST DB``; in brackets what may be left out."""
-        return " ".join(flag.value if flag.needed else f"[{flag.value}]" for flag in self.subjects)
+        words = (flag.value + " ..." * flag.many for flag in self.subjects)
+        return " ".join(word if flag.needed else f"[{word}]" for flag, word in zip(self.subjects, words))
 
 
 def whole(least: int | None = None) -> Callable[[str], int]:
@@ -115,11 +118,11 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
     while left:
         word = left.pop(0)
         if _flag_name(word) is None:
-            flag = next((flag for flag in command.subjects if flag.name not in given), None)
+            flag = next((flag for flag in command.subjects if flag.many or flag.name not in given), None)
             if flag is None:
                 expected = _in_words([flag.value for flag in command.subjects])
                 raise UsageError(f'{command.name}: "{word}" is one word too many; expected {expected}')
-            values[flag.name] = _converted(flag, flag.value, word)
+            values[flag.name] = _joined(values, flag, _converted(flag, flag.value, word))
         else:
             flag, text = _flag_and_text(command, flags, word, left)
             if not flag.value:
@@ -127,12 +130,17 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
             elif flag.pairs:
                 values[flag.name].update(_pairs(flag, text, left))
             else:
-                values[flag.name] = _converted(flag, f"--{flag.name}", text)
+                values[flag.name] = _joined(values, flag, _converted(flag, f"--{flag.name}", text))
         given.add(flag.name)
     for flag in command.subjects:
         if flag.needed and values[flag.name] is None:
             raise UsageError(f"{command.name} needs a {flag.value}; expected minicaffe {command.name} {command.named}")
     return values
+
+
+def _joined(values: dict[str, Any], flag: Flag, value):
+    """A value, behind those before it where the flag takes many."""
+    return (*(values[flag.name] or ()), value) if flag.many else value
 
 
 def _in_words(names: list[str]) -> str:
