@@ -2,6 +2,15 @@
 
 import sys
 
-from .cli import main
 
-sys.exit(main())
+def main() -> int:
+    """The command, which an interrupt may end before it is even loaded."""
+    try:
+        from .cli import main as command
+    except KeyboardInterrupt:
+        return 130
+    return command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -28,6 +28,7 @@ from . import (
     warmup,
 )
 from .flags import parse, split_command
+from .signals import never_lost
 from .usage import command_help, overview
 
 __all__ = ["COMMANDS", "main"]
@@ -59,8 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _ready_outputs()
     try:
-        status = _dispatch(words)
-        sys.stdout.flush()
+        with never_lost():
+            status = _dispatch(words)
+            sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return _INTERRUPTED

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 
-__all__ = ["EFFECTS", "ended_by_signals", "handled"]
+__all__ = ["EFFECTS", "ended_by_signals", "handled", "never_lost"]
 
 EFFECTS = ("stop", "snapshot", "none")
 
+_AGAIN = 0.05  # seconds
 _STOPPING = b"minicaffe: stopping after this iteration; Ctrl-C again stops at once\n"
 
 
@@ -45,6 +48,33 @@ def handled(solver, sigint_effect: str, sighup_effect: str) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def never_lost() -> Iterator[None]:
+    """Within this block an interrupt that Python drops, as from a callback of a weak reference, comes again."""
+    before = sys.unraisablehook
+
+    def again(_number, _frame):
+        raise KeyboardInterrupt
+
+    def hook(dropped):
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)  # not at once: that would be within the callback too
+        else:
+            before(dropped)
+
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGALRM, again)
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = before
+        signal.signal(signal.SIGALRM, handler)
 
 
 @contextlib.contextmanager

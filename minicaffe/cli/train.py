@@ -15,7 +15,7 @@ from .netflags import GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
-from .signals import EFFECTS, handled
+from .signals import EFFECTS, ended_by_signals, handled
 
 
 def run(options: dict[str, Any]) -> int:
@@ -31,7 +31,7 @@ def run(options: dict[str, Any]) -> int:
     log, results = Log(screen.line), Results(options["json"])
     report = TrainReport(log, screen, results)
     warn_of_compiling(log)
-    with contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
+    with ended_by_signals(), contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
         solver = get_solver(
             options["solver"],
             overrides={**options["set"], **_weights(options)},

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import sys
+import time
+import weakref
 
 import pytest
 
-from minicaffe.cli.signals import ended_by_signals, handled
+from minicaffe.cli.signals import ended_by_signals, handled, never_lost
 
 
 class Asked:
@@ -60,3 +63,21 @@ def test_an_ignored_hangup_stays_ignored():
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupt_that_python_drops_comes_again():
+    class Referred:
+        pass
+
+    def callback(_reference):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)  # the interrupt is raised here, where nobody can catch it
+
+    before = sys.unraisablehook, signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt), never_lost():
+        referred = Referred()
+        reference = weakref.ref(referred, callback)
+        del referred
+        assert reference() is None
+        time.sleep(5)
+    assert (sys.unraisablehook, signal.getsignal(signal.SIGALRM)) == before
