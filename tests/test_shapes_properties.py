@@ -6,6 +6,7 @@ And Caffe's formulae for shapes, written a second time, against ``infer``.
 import itertools
 import math
 
+import fork_cases  # noqa: F401 - adds its cases
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -24,7 +24,7 @@ def varint_field(number: int, value: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (net_of(length_field(202, b"")), 'layer "bn": field 202 is unknown in LayerParameter'),
+        (net_of(length_field(201, b"")), 'layer "bn": field 201 is unknown in LayerParameter'),
         (length_field(3, b"x") + varint_field(7, 1) + varint_field(9, 1) + net_of(), "field 9 is unknown in Net"),
         (
             net_of(length_field(139, length_field(1, b""))),
