@@ -33,6 +33,8 @@ ROOMS = [
     "batched",
     "running",
     "net",
+    "classifier",
+    "detector",
     "solver",
     "analysis",
     "timing",
