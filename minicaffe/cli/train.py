@@ -24,19 +24,22 @@ def run(options: dict[str, Any]) -> int:
         raise UsageError("--snapshot resumes a training and --weights begins a new one; expected one of the two")
     from ..kernels import _jit
     from ..solver import get_solver
+    from .following import Together
     from .report import TrainReport
 
     how = net_options(options)
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     report = TrainReport(log, screen, results)
+    followers = _followers(options, log)
     warn_of_compiling(log)
-    with ended_by_signals(), contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
+    compiling = _jit.told_of_compiling(Compiling(screen))
+    with ended_by_signals(), contextlib.closing(screen), _closing(followers), compiling:
         solver = get_solver(
             options["solver"],
             overrides={**options["set"], **_weights(options)},
             seed=options["seed"],
-            listener=report,
+            listener=Together(report, *followers),
             **how,
         )
         with contextlib.closing(solver):
@@ -51,6 +54,24 @@ def run(options: dict[str, Any]) -> int:
             log.info("caffe.cpp:250", "Optimization Done.")
             _close(solver, report, results, first, time.perf_counter() - begin)
     return 0
+
+
+def _followers(options: dict[str, Any], log: Log) -> list:
+    """What else the flags ask to follow the training."""
+    from .following import Board, LivePlot
+
+    made = [LivePlot(options["plot"], log.warning)] if options["plot"] else []
+    return made + ([Board(options["tensorboard"], log.warning)] if options["tensorboard"] else [])
+
+
+@contextlib.contextmanager
+def _closing(followers: list):
+    """Tell all of them when the training is over."""
+    try:
+        yield
+    finally:
+        for follower in followers:
+            follower.close()
 
 
 def _weights(options: dict[str, Any]) -> dict[str, str]:
@@ -139,12 +160,17 @@ COMMAND = Command(
         Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
         replace(LEVEL, default=None),
         *HOW,
+        Flag(
+            "plot", "FILE", "keep a picture of the curves up to date as it runs: .png, .svg or .pdf (needs matplotlib)"
+        ),
+        Flag("tensorboard", "DIR", "write the numbers for TensorBoard into this folder (needs tensorboardX)"),
         Flag("json", "", "print one JSON object per display and per test on stdout"),
         GPU,
     ),
     examples=(
         "minicaffe train models/cifar10_bn/solver.prototxt",
         "minicaffe train models/cifar10_bn/solver.prototxt --set max_iter=500 display=20 --seed 1",
+        "minicaffe train models/cifar10_bn/solver.prototxt --plot curves.png",
         "minicaffe train models/cifar10_bn/solver.prototxt --weights snapshots/cifar10_bn_iter_500.caffemodel",
         "minicaffe train models/cifar10_bn/solver.prototxt --snapshot snapshots/cifar10_bn_iter_500.solverstate",
     ),
