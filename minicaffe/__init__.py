@@ -27,6 +27,7 @@ _HOMES = {
     "set_mode_cpu": "settings",
     "set_mode_gpu": "settings",
     "set_device": "settings",
+    "has_nccl": "settings",
     "set_random_seed": "settings",
     "init_log": "settings",
     "log": "settings",

@@ -7,6 +7,7 @@ import os
 
 __all__ = [
     "fresh_seed",
+    "has_nccl",
     "init_log",
     "log",
     "set_device",
@@ -31,6 +32,11 @@ def set_mode_gpu() -> None:
 
 def set_device(device: int) -> None:
     """Accepted for Caffe's sake: there is one device, the CPU."""
+
+
+def has_nccl() -> bool:
+    """Whether several GPUs can train together: never."""
+    return False
 
 
 def set_random_seed(seed: int) -> None:

@@ -87,5 +87,6 @@ def test_calls_that_have_no_effect_on_a_cpu(caplog):
     caffe.set_mode_cpu()
     caffe.set_device(0)
     caffe.set_mode_gpu()
+    assert caffe.has_nccl() is False
     assert "this program runs on the CPU" in caplog.text
     assert "Convolution" in caffe.layer_type_list()
