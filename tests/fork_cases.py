@@ -1,7 +1,7 @@
 """As ``layer_cases``, for the types that forks of Caffe have."""
 
 from hypothesis import strategies as st
-from layer_cases import BOOLEANS, Case, case, numbers, shapes, some
+from layer_cases import BOOLEANS, SIZES, Case, case, numbers, often, shapes, some, window
 
 POINTWISE = {
     "ReLU6": ("relu6_param", {"negative_slope": numbers(0, 0.1, -1), "threshold": numbers(0, 0.5, 6)}),
@@ -25,3 +25,36 @@ def eltwise_affine(draw, kind):
 @case("APL")
 def apl(draw, kind):
     return Case(kind, [draw(shapes(most=5))], some(draw, sums=st.integers(0, 3), save_mem=BOOLEANS), "apl_param")
+
+
+@case("ConvolutionDepthwise", "DepthwiseConvolution")
+def depthwise(draw, kind):
+    axes, channels = draw(numbers(1, 2, 2, 2, 3)), draw(st.integers(1, 6))
+    x = (draw(st.integers(1, 2)), channels, *draw(shapes(axes, axes, st.integers(2, 5))))
+    options = window(draw, axes, {"kernel": 3, "stride": 2, "pad": 2}) | some(draw, bias_term=BOOLEANS)
+    options |= {"num_output": often(draw, channels, st.integers(0, 4))}
+    options |= some(draw, group=numbers(channels, channels, channels, 1))
+    return Case(kind, [x], options, "convolution_param")
+
+
+@case("Axpy")
+def axpy(draw, kind):
+    x = draw(shapes(2))
+    a = (*x[:2], *[1] * draw(numbers(0, 1, 2)))
+    return Case(kind, [often(draw, a, shapes()), x, often(draw, x, shapes())])
+
+
+@case("ShuffleChannel")
+def shuffle_channel(draw, kind):
+    group = draw(st.integers(1, 3))
+    x = (draw(SIZES), group * draw(SIZES), *draw(shapes(most=3)))
+    options = {"group": often(draw, group, st.integers(0, 4))}
+    return Case(kind, [often(draw, x, shapes())], options, "shuffle_channel_param")
+
+
+@case("Permute")
+def permute(draw, kind):
+    x = draw(shapes(most=5))
+    order = draw(st.permutations(range(len(x))))[: draw(st.integers(0, 5))]
+    order = often(draw, order, st.lists(st.integers(0, 5), max_size=4))
+    return Case(kind, [x], {"order": order}, "permute_param")

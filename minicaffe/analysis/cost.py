@@ -60,7 +60,9 @@ def _recurrent(bottoms, tops, params) -> int:
 
 _RULES: dict[str, Callable[..., int]] = {
     "Convolution": _by_outputs,
+    "ConvolutionDepthwise": _by_outputs,
     "Deconvolution": _by_inputs,
+    "DepthwiseConvolution": _by_outputs,
     "InnerProduct": _inner_product,
     "LSTM": _recurrent,
     "RNN": _recurrent,

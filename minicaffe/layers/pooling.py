@@ -15,12 +15,12 @@ class Pooling(Layer):
     """y[n, c, i, j] = max, average or a random element of x[n, c] over window (i, j).
 
     x (N, C, H, W). Windows per axis: (size + 2 pad - kernel) / stride + 1, rounded up, or down with
-    ``round_mode: FLOOR``; with padding, a last window that would begin beyond image + pad is dropped. A kernel larger
-    than the padded input makes one window, cut to it, where rounding up leaves one. MAX takes the first of equals and
-    never the padding; a second top holds each maximum's index in its plane. AVE divides by the window's size with
-    padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers not negative, no padding)
-    draws in TRAIN an element with probability x / sum of x, which gets the gradient, and gives in TEST the mean of
-    such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
+    ``round_mode: FLOOR`` (in forks ``ceil_mode: false``); with padding, a last window that would begin beyond image +
+    pad is dropped. A kernel larger than the padded input makes one window, cut to it, where rounding up leaves one. MAX
+    takes the first of equals and never the padding; a second top holds each maximum's index in its plane. AVE divides
+    by the window's size with padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers not
+    negative, no padding) draws in TRAIN an element with probability x / sum of x, which gets the gradient, and gives in
+    TEST the mean of such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
     Source: Caffe's Pooling. Raises LayerError for options that contradict each other and windows that do not fit.
 
     Departures: STOCHASTIC follows Caffe's GPU code (its CPU code has none); draws follow from the layer's seed and the
@@ -34,6 +34,7 @@ class Pooling(Layer):
         method = type(o).PoolMethod.Name(o.pool)
         self.largest, self.stochastic = method == "MAX", method == "STOCHASTIC"
         self.forwards = 0
+        self.floor = self._rounds_down()
         if self.stochastic and self.phase == "TEST":
             self.backward_reads = ("bottoms", "tops")
         if len(self.param.top) == 2 and not self.largest:
@@ -49,6 +50,18 @@ class Pooling(Layer):
             raise LayerError(
                 "kernel_size is missing; expected kernel_size, or kernel_h and kernel_w, or global_pooling"
             )
+
+    def _rounds_down(self):
+        o = self.options
+        floor = o.round_mode == type(o).FLOOR
+        if not o.HasField("ceil_mode"):
+            return floor
+        if o.HasField("round_mode") and floor == o.ceil_mode:
+            mode = type(o).RoundMode.Name(o.round_mode)
+            raise LayerError(
+                f"found ceil_mode: {str(o.ceil_mode).lower()} beside round_mode: {mode}; expected one of them"
+            )
+        return not o.ceil_mode
 
     def _check_global(self):
         if self.kernel:
@@ -76,8 +89,7 @@ class Pooling(Layer):
         return Inferred([top] * len(self.param.top), (), scratch)
 
     def _windows(self, size, kernel, stride, pad, padded):
-        floor = self.options.round_mode == type(self.options).FLOOR
-        room = size + 2 * pad - kernel + (0 if floor else stride - 1)
+        room = size + 2 * pad - kernel + (0 if self.floor else stride - 1)
         last = room // stride * stride
         if last < size + pad:
             return last // stride + 1

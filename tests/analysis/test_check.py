@@ -160,8 +160,8 @@ layer { name: "l" type: "LSTM" bottom: "x" bottom: "c" top: "y" recurrent_param 
 
 def test_an_unknown_type_is_named_once_and_the_rest_is_judged():
     text = """
-layer { name: "p" type: "Permute" bottom: "x" top: "p" permute_param { order: [0, 2] order: 3 } }
-layer { name: "r" type: "RReLU" bottom: "x" top: "x" rrelu_param < lb: 10 ub { a: 1 } > }
+layer { name: "p" type: "PriorBox" bottom: "x" top: "p" prior_box_param { order: [0, 2] order: 3 } }
+layer { name: "r" type: "CReLU" bottom: "x" top: "x" crelu_param < lb: 10 ub { a: 1 } > }
 layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 4 kernel_size: 9 } }
 layer { name: "d" type: "Dropout" bottom: "p" top: "d" dropout_param { scale_train: false } }
 layer { name: "e" type: "Pooling" bottom: "gone" top: "e" pooling_param { pool: MEAN kernel_size: 2 } }
@@ -169,8 +169,8 @@ layer { name: "e" type: "Pooling" bottom: "gone" top: "e" pooling_param { pool: 
     (state,) = check_net(parse_net(INPUT + text, "net.prototxt", strict=False))
     places = [problem.split(": ")[0].removeprefix("net.prototxt:") for problem in state.problems]
     assert places == ["2", "3", "5:72", "6:81", "6", "4"]
-    assert 'unknown layer type "Permute"' in state.problems[0]
-    assert 'unknown layer type "RReLU"; did you mean "ReLU"' in state.problems[1]
+    assert 'unknown layer type "PriorBox"' in state.problems[0]
+    assert 'unknown layer type "CReLU"; did you mean "ReLU"' in state.problems[1]
     assert 'unknown field "scale_train" in dropout_param (layer "d", type "Dropout")' in state.problems[2]
     assert 'found MEAN (layer "e", type "Pooling")' in state.problems[3]
     assert 'bottom "gone" is written by no layer' in state.problems[4]

@@ -78,7 +78,7 @@ class Convolution:
         return masked if conv.relu else dy
 
 
-@lowers("Convolution")
+@lowers("Convolution", "ConvolutionDepthwise", "DepthwiseConvolution")
 def lower(b: Builder, group: Group) -> Convolution | None:
     """None for what is not two-dimensional, and where no family fits."""
     node, *others = group.nodes

@@ -9,6 +9,7 @@ from ...graph import Graph, Node
 from .builder import Group
 
 ACTIVATIONS = ("ReLU", "Sigmoid", "TanH")
+CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise", "DepthwiseConvolution")
 
 
 class Pattern(NamedTuple):
@@ -21,12 +22,12 @@ class Pattern(NamedTuple):
 TRAINING = (
     Pattern(("BatchNorm",), (("Scale",), ("Eltwise",), ACTIVATIONS)),
     Pattern(("Scale", "Bias"), (("Eltwise",), ACTIVATIONS)),
-    Pattern(("Convolution", "InnerProduct", "Eltwise"), (("ReLU",),)),
+    Pattern((*CONVOLUTIONS, "InnerProduct", "Eltwise"), (("ReLU",),)),
 )
 """For nets that compute gradients."""
 
 INFERENCE = (
-    Pattern(("Convolution",), (("BatchNorm",), ("Scale",), ("Bias",), ("Eltwise",), ("ReLU",))),
+    Pattern(CONVOLUTIONS, (("BatchNorm",), ("Scale",), ("Bias",), ("Eltwise",), ("ReLU",))),
     *TRAINING,
 )
 """For nets that only run forward: statistics do not change, so they fold into the weights."""
