@@ -6,25 +6,35 @@ import importlib
 import importlib.util
 import os
 import sys
+import traceback
 from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
-from .errors import UsageError, did_you_mean
+from .errors import MinicaffeError, UsageError, did_you_mean
 
-__all__ = ["install_as_caffe", "load_file", "load_module"]
+__all__ = ["install_as_caffe", "load_file", "load_module", "told"]
 
 _loaded: dict[str, ModuleType] = {}  # by real path
 
 
 def load_file(path: str | os.PathLike) -> ModuleType:
-    """Run a file of the user's, such as one that registers layer types; the same file runs once."""
+    """Run a file of the user's, such as one that registers layer types; the same file runs once.
+
+    UsageError where there is no such file, or for what it raises.
+    """
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise UsageError(f"{path}: no such file; expected a Python file")
     real = os.path.realpath(path)
     if real not in _loaded:
         name = os.path.splitext(os.path.basename(real))[0]
-        _loaded[real] = _execute(f"minicaffe_user_{len(_loaded)}_{name}", real, os.path.dirname(real))
+        try:
+            _loaded[real] = _execute(f"minicaffe_user_{len(_loaded)}_{name}", real, os.path.dirname(real))
+        except MinicaffeError:
+            raise
+        except Exception as error:
+            raise UsageError(f"{path}: this Python file cannot be run: {told(error)}") from error
     return _loaded[real]
 
 
@@ -50,7 +60,7 @@ def load_module(name: str, folder: str | os.PathLike) -> ModuleType:
 
 def _execute(name: str, path: str, folder: str) -> ModuleType:
     """Run the file as module ``name``, which no one else sees; its own imports may come from ``folder`` too."""
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=SourceFileLoader(name, path))
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
     sys.modules[name] = module
@@ -63,6 +73,14 @@ def _execute(name: str, path: str, folder: str) -> ModuleType:
         if before is not None:
             sys.modules[name] = before
     return module
+
+
+def told(error: Exception) -> str:
+    """Class, text, file and line of an error in the user's code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = len(frames) > 1 and os.path.isfile(frames[-1].filename)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 class _Alias(MetaPathFinder, Loader):

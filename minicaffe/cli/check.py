@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..errors import GraphError, UsageError
+from ..errors import GraphError, UsageError, did_you_mean
 from .flags import Command, Flag, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE
 from .nettable import known, listed, shapes_text, title
@@ -39,6 +39,10 @@ def run(options: dict[str, Any]) -> int:
     problems = list(dict.fromkeys(problem for _, state in states for problem in state.problems))
     if problems:
         raise GraphError(problems)
+    tops = {top for net, _ in states for layer in net.param.layer for top in layer.top}
+    for name in options["shape"]:
+        if name not in tops:
+            raise UsageError(f'--shape {name}: no layer writes a blob "{name}"{did_you_mean(name, tops)}')
     for net, state in states:
         _show(net, state, results, options["level"])
     results.close(f"{path}: no error", net=states[0][0].param.name if states else "")

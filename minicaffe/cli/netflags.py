@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import UsageError
 from .flags import Flag, comma_list, one_of, whole
+
+_MOST_THREADS = 1024
+
+
+def _threads(text: str) -> int:
+    number = whole(1)(text)
+    if number > _MOST_THREADS:
+        raise UsageError(f'"{text}"; expected at most {_MOST_THREADS}')
+    return number
+
 
 LEVEL = Flag("level", "N", "the level that the net's include and exclude rules meet", whole(), 0)
 STAGE = Flag("stage", "NAME[,NAME]", "the stages that the rules meet", comma_list, ())
-THREADS = Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", whole(1))
+THREADS = Flag("threads", "N", "threads to compute with, instead of all; the results do not depend on it", _threads)
 KERNELS = Flag(
     "kernels", "KIND", "auto, or direct: plain sums only, for strict gradients", one_of("auto", "direct"), "auto"
 )

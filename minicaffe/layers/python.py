@@ -1,12 +1,11 @@
 """Python: a layer that the user has written in Python, with pycaffe's interface."""
 
 import sys
-import traceback
 
 import numpy as np
 
 from ..errors import LayerError, UsageError, did_you_mean
-from ..user_code import load_module
+from ..user_code import load_module, told
 from .base import ANY, Inferred, Layer, Param, register
 from .shapes import Sized
 
@@ -114,7 +113,7 @@ class Python(Layer):
         except UsageError as error:
             raise LayerError(str(error)) from None
         except Exception as error:
-            raise LayerError(f'module "{o.module}" cannot be imported: {_told(error)}') from error
+            raise LayerError(f'module "{o.module}" cannot be imported: {told(error)}') from error
         cls = getattr(module, o.layer, None)
         if not isinstance(cls, type):
             known = [name for name, value in vars(module).items() if isinstance(value, type)]
@@ -170,7 +169,7 @@ class Python(Layer):
             return call(*arguments)
         except Exception as error:
             o = self.options
-            raise LayerError(f"{what} of {o.module}.{o.layer} failed: {_told(error)}") from error
+            raise LayerError(f"{what} of {o.module}.{o.layer} failed: {told(error)}") from error
 
 
 def _of_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -178,10 +177,3 @@ def _of_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return array
     fits = array.size == np.prod(shape, dtype=np.int64)
     return array.reshape(shape) if fits else np.zeros(shape, np.float32)
-
-
-def _told(error: Exception) -> str:
-    """Class, text, file and line of an error in the user's code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if len(frames) > 1 else ""
-    return f"{type(error).__name__}: {error}{where}"

@@ -66,6 +66,8 @@ def replace_whole(path, fill: Callable[[str], None]) -> None:
         raise ProtoError(f'{path}: cannot be written, as there is no folder "{os.path.dirname(path)}"')
     if os.path.isdir(target):
         raise ProtoError(f"{path}: cannot be written, as it is a folder")
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise ProtoError(f"{path}: cannot be written, as it is a device or a pipe; expected a file, which is replaced")
     try:
         _replace(target, folder, fill)
     except OSError as error:

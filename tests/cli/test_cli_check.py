@@ -94,3 +94,9 @@ def test_a_total_that_is_not_known(project, capsys, tmp_path):
     assert (
         status == 0 and next(line for line in out.splitlines() if line.startswith("  total")).split()[1:] == ["?"] * 3
     )
+
+
+def test_the_shape_of_a_blob_that_is_not_there(project, capsys):
+    assert run(capsys, "net.prototxt", "--shape", "dat=1,2")[2] == (
+        'minicaffe: error: --shape dat: no layer writes a blob "dat"; did you mean "data"?\n'
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from minicaffe.cli import COMMANDS, test, train
 from minicaffe.cli.flags import Command, Flag, comma_list, parse, split_command, whole
+from minicaffe.cli.netflags import THREADS
 from minicaffe.errors import UsageError
 
 
@@ -154,3 +155,9 @@ def test_a_mistake_with_several_bare_words(words, sentence):
 def test_plain_switches_take_no_values():
     with pytest.raises(UsageError, match="--gray takes no value"):
         parse(tool(switches=False), ["a", "b", "--gray=true"])
+
+
+def test_threads_have_a_bound():
+    assert THREADS.convert("1024") == 1024
+    with pytest.raises(UsageError, match="expected at most 1024"):
+        THREADS.convert("100000")

@@ -83,3 +83,14 @@ def test_both_are_refused_by_name_unless_asked_for(project):
 def test_a_file_of_layers_that_is_not_there(project):
     status, _, err = run(project, "--layers", "nowhere.py")
     assert (status, err) == (2, "minicaffe: error: nowhere.py: no such file; expected a Python file\n")
+
+
+def test_a_file_of_layers_that_cannot_be_run(project):
+    for text, message in (
+        ("import nothing_of_the_kind\n", "ModuleNotFoundError: No module named 'nothing_of_the_kind' ("),
+        ("def f(:\n", "SyntaxError: invalid syntax (wrong.layers, line 1)"),
+    ):
+        project.write("wrong.layers", text)
+        status, _, err = run(project, "--layers", "wrong.layers")
+        assert (status, err.count("\n")) == (2, 1)
+        assert err.startswith(f"minicaffe: error: wrong.layers: this Python file cannot be run: {message}")

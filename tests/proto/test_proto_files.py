@@ -100,3 +100,11 @@ def test_a_zero_byte_in_a_name():
         read_bytes("a\0b", "anything")
     with pytest.raises(ProtoError, match=r"'a.x00b': cannot be written, as no file has a zero byte in its name"):
         write_whole("a\0b", b"")
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ProtoError, match="cannot be written, as it is a device or a pipe; expected a file"):
+        write_whole(path, b"x")
+    assert stat.S_ISFIFO(path.stat().st_mode)
