@@ -58,3 +58,29 @@ def permute(draw, kind):
     order = draw(st.permutations(range(len(x))))[: draw(st.integers(0, 5))]
     order = often(draw, order, st.lists(st.integers(0, 5), max_size=4))
     return Case(kind, [x], {"order": order}, "permute_param")
+
+
+@case("Normalize")
+def normalize(draw, kind):
+    options = some(draw, across_spatial=BOOLEANS, channel_shared=BOOLEANS, eps=numbers(1e-10, 0.1, -1))
+    return Case(kind, [draw(shapes(most=5))], options, "norm_param")
+
+
+@case("Interp")
+def interp(draw, kind):
+    sizes = st.integers(0, 5)
+    ways = ({"height": draw(sizes), "width": draw(sizes)}, some(draw, zoom_factor=sizes, shrink_factor=sizes))
+    options = draw(numbers(*ways)) | some(draw, pad_beg=numbers(0, -1), pad_end=numbers(0, 0, -1, 1))
+    return Case(kind, [often(draw, draw(shapes(4, 4)), shapes())], options, "interp_param")
+
+
+@case("Upsample")
+def upsample(draw, kind):
+    x, sizes = often(draw, draw(shapes(4, 4)), shapes()), st.integers(1, 5)
+    mask = [often(draw, x, shapes())] if draw(BOOLEANS) else []
+    options = some(draw, scale=st.integers(0, 3))
+    if draw(BOOLEANS):
+        stem = "upsample" if mask and draw(BOOLEANS) else "scale"
+        options = {f"{stem}_{side}": draw(sizes) for side in "hw"}
+    options |= some(draw, pad_out_h=BOOLEANS)
+    return Case(kind, [x, *mask], options, "upsample_param", below={1: 1})

@@ -18,9 +18,9 @@ class Pooling(Layer):
     ``round_mode: FLOOR`` (in forks ``ceil_mode: false``); with padding, a last window that would begin beyond image +
     pad is dropped. A kernel larger than the padded input makes one window, cut to it, where rounding up leaves one. MAX
     takes the first of equals and never the padding; a second top holds each maximum's index in its plane. AVE divides
-    by the window's size with padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers not
-    negative, no padding) draws in TRAIN an element with probability x / sum of x, which gets the gradient, and gives in
-    TEST the mean of such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
+    by the window's size with padding, without what lies beyond it. STOCHASTIC (Zeiler and Fergus, ICLR 2013; numbers
+    not negative, no padding) draws in TRAIN an element with probability x / sum of x, which gets the gradient, and
+    gives in TEST the mean of such draws, sum of x^2 / sum of x. ``global_pooling`` makes the whole plane one window.
     Source: Caffe's Pooling. Raises LayerError for options that contradict each other and windows that do not fit.
 
     Departures: STOCHASTIC follows Caffe's GPU code (its CPU code has none); draws follow from the layer's seed and the
