@@ -39,6 +39,7 @@ _HOMES = {
     "layers": "layers",
     "net_spec": "net_spec",
     "coord_map": "coord_map",
+    "draw": "draw",
     "Classifier": "classifier",
     "Detector": "detector",
     "classifier": "classifier",

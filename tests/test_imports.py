@@ -20,6 +20,7 @@ ROOMS = [
     "kernels",
     "data",
     "io",
+    "draw",
     "fillers",
     "layers",
     "graph",
