@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .errors import UsageError, shape_text
 from .execution import Execution
 from .layers.shapes import Sized
+from .proto.blobs import MOST_NUMBERS
 
 __all__ = ["Blob", "ParamBlob", "ValueBlob"]
 
@@ -73,6 +75,8 @@ class ValueBlob(Blob):
             raise UsageError(f'blob "{value.name}" is shaped by layer "{producer.name}"; expected an input of the net')
         if min(shape, default=1) < 1:
             raise UsageError(f"the shape is {shape_text(shape)}; expected dimensions of at least 1")
+        if math.prod(shape) > MOST_NUMBERS:
+            raise UsageError(f"the shape is {shape_text(shape)}; expected at most {MOST_NUMBERS:,} numbers")
         self._run.give_shape(value.id, tuple(int(n) for n in shape))
         if value.id != self._id:  # written again in place: its last version must follow at once
             self._run.settle()

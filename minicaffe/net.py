@@ -81,6 +81,8 @@ class Net(Running):
             raise UsageError(f"kernels is {kernels!r}; expected one of {', '.join(KERNELS)}")
         if seed is not None and seed < 0:
             raise UsageError(f"seed is {seed}; expected at least 0")
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise UsageError(f"dtype is {np.dtype(dtype).name}; expected float32 or float64")
         source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
         self.seed = fresh_seed() if seed is None else int(seed)
         self.dtype = np.dtype(dtype)

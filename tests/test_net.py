@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minicaffe as caffe
+from minicaffe.data.lmdb_writer import write_lmdb
 from minicaffe.errors import DataError, GraphError, ProtoError, UsageError, WeightsError
 from minicaffe.proto import parse_net
 
@@ -353,3 +354,21 @@ def test_numbers_without_a_value_bring_no_warnings():
     net.blobs["x"].data[...] = np.inf
     net.blobs["t"].data[...] = 1e30
     assert not np.isfinite(net.forward()["loss"])  # warnings are errors in tests
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+def test_a_closed_net_says_so(tmp_path, plan):
+    write_lmdb(tmp_path / "x_lmdb", [(np.zeros((4, 1, 2, 2), np.uint8), np.zeros(4, np.uint8))], 4, (1, 2, 2), "x")
+    text = 'layer { name: "d" type: "Data" top: "x" data_param { source: "%s" batch_size: 2 backend: LMDB } }'
+    for runs in range(2):
+        net = caffe.Net(parse_net(text % (tmp_path / "x_lmdb")), caffe.TRAIN, plan=plan)
+        for _ in range(runs):
+            net.forward()
+        net.close()
+        with pytest.raises(DataError, match=r'layer "d" .Data.: the data are closed'):
+            net.forward()
+
+
+def test_dtypes(file):
+    with pytest.raises(UsageError, match="dtype is int8; expected float32 or float64"):
+        caffe.Net(file, caffe.TRAIN, dtype="int8")

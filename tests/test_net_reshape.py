@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import minicaffe
-from minicaffe.errors import LayerError
+from minicaffe.errors import LayerError, UsageError
+from minicaffe.net import Net
+from minicaffe.proto import parse_net
 
 NET = """
 layer { name: "x" type: "Input" top: "x" top: "keep" top: "label"
@@ -71,3 +73,19 @@ def test_parameters_keep_their_shape(tmp_path):
     net.blobs["keep"].data[...] = [1, 0, 0, 0, 0, 0]
     with pytest.raises(LayerError, match=r'layer "last" .* its weights would be 3 x 5; expected 3 x 30'):
         net.forward()
+
+
+def test_a_shape_may_be_given_again_before_it_is_used():
+    net = Net(
+        parse_net(
+            'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+            'layer { name: "y" type: "Power" bottom: "x" top: "y" power_param { scale: 2 } }'
+        ),
+        "TEST",
+    )
+    for rows in (4, 5, 1, 5):
+        net.blobs["x"].reshape(rows, 3)
+    net.blobs["x"].data[...] = 1
+    assert net.forward()["y"].tolist() == [[2, 2, 2]] * 5
+    with pytest.raises(UsageError, match="expected at most 2,147,483,647 numbers"):
+        net.blobs["x"].reshape(2**20, 2**20)

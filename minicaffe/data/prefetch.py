@@ -8,7 +8,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Prefetcher"]
+from ..errors import DataError
+
+__all__ = ["CLOSED", "Prefetcher"]
+
+CLOSED = "the data are closed, and with them the net; expected one that is open"
 
 
 def _work(produce, free: queue.SimpleQueue, ready: queue.SimpleQueue) -> None:
@@ -50,18 +54,20 @@ class Prefetcher:
         self._held = None
         self._failure: BaseException | None = None
         self._end: weakref.finalize | None = None
+        self._closed = False
 
     def next(self) -> tuple[Any, Any]:
         """The next (buffer, state after it); the buffer is the caller's until the next call.
 
-        Raises what ``produce`` raised, once the batches before it have been handed out, and ever after.
+        Raises what ``produce`` raised, once the batches before it have been handed out, and ever after; DataError once
+        it is closed.
         """
         if self._failure is not None:
             raise self._failure
+        if self._closed or (self._end is not None and not self._end.alive):
+            raise DataError(CLOSED)
         if self._end is None:
             self._start()
-        if not self._end.alive:
-            raise ValueError("the prefetcher is closed")
         held, self._held = self._held, None  # an interrupt while waiting must not give it back twice
         if held is not None:
             self._free.put(held)
@@ -72,6 +78,7 @@ class Prefetcher:
 
     def close(self) -> None:
         """Stop the thread and wait for it. Batches made ahead are dropped; may be called again."""
+        self._closed = True
         if self._end is not None:
             self._end()
 

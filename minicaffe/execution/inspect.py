@@ -103,7 +103,7 @@ class InspectExecution(Execution):
         self.graph, nodes, self._late = reshaped(before, changes, late, start, stop)
         storage = self.plan.storage
         for arrays, places in ((self.data, storage.data), (self.diff, storage.diff)):
-            renewed: dict[int, np.ndarray] = {places[i]: arrays[i] for i in late}
+            renewed: dict[int, np.ndarray] = {places[i]: arrays[i] for i in late if i not in changes}
             for value in self.graph.values:
                 if value.shape == before.values[value.id].shape:
                     continue

@@ -6,7 +6,8 @@ import os
 
 from ..data import BatchReader, Source, Transformer
 from ..data import steady as looks_steady
-from ..errors import LayerError, ProtoError
+from ..data.prefetch import CLOSED
+from ..errors import DataError, LayerError, ProtoError
 from ..proto import read_mean
 from .base import Inferred, Layer
 
@@ -24,6 +25,7 @@ class PrefetchedLayer(Layer):
     def setup(self):
         self._source: Source | None = None
         self._reader: BatchReader | None = None
+        self._closed = False
         options, transform = self.options, self.param.transform_param
         if not options.source:
             raise LayerError(f"{self.options_field} has no source; expected {self.expected_source}")
@@ -94,6 +96,7 @@ class PrefetchedLayer(Layer):
         self._ahead().restore(state, self.seed)
 
     def close(self):
+        self._closed = True
         opened = self._reader or self._source  # the reader closes the source
         if opened is not None:
             opened.close()
@@ -112,6 +115,8 @@ class PrefetchedLayer(Layer):
     def _ahead(self) -> BatchReader:
         """The reader with the layer's seed of now, which is known only after ``open`` and may change."""
         options = self.options
+        if self._reader is None and self._closed:
+            raise DataError(CLOSED)
         if self._reader is None:
             self._reader = BatchReader(
                 self._source,

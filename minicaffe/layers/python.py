@@ -166,7 +166,11 @@ class Python(Layer):
 
     def _run(self, what: str, call, *arguments):
         try:
-            return call(*arguments)
+            result = call(*arguments)
+            for blob in [blob for blobs in arguments for blob in blobs if isinstance(blob, UserBlob)]:
+                if not isinstance(blob.data, np.ndarray) or not isinstance(blob.diff, np.ndarray):
+                    raise TypeError("data or diff of a blob is no array any more; expected data[...] = numbers")
+            return result
         except Exception as error:
             o = self.options
             raise LayerError(f"{what} of {o.module}.{o.layer} failed: {told(error)}") from error

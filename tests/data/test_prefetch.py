@@ -7,6 +7,7 @@ import time
 import pytest
 
 from minicaffe.data.prefetch import Prefetcher
+from minicaffe.errors import DataError
 
 
 class Counter:
@@ -69,7 +70,7 @@ def test_it_works_in_a_thread_of_its_own_which_close_ends():
     made = counter.made
     prefetcher.close()
     assert counter.made == made
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(DataError, match="closed"):
         prefetcher.next()
 
 

@@ -185,3 +185,16 @@ def test_a_class_that_the_running_program_has_defined_needs_no_folder(folder):
     np.testing.assert_array_equal(net.blobs["y"].data, 2 * net.blobs["ip"].data)
     with pytest.raises(GraphError, match="which is not allowed"):
         build(folder, text.replace("Double", "Path"), allowed=None)
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+def test_a_layer_that_puts_something_else_where_the_numbers_were(tmp_path, plan):
+    (tmp_path / "odd.py").write_text(
+        "import caffe\nclass Odd(caffe.Layer):\n def setup(self, b, t): pass\n"
+        " def reshape(self, b, t): t[0].reshape(2)\n def forward(self, b, t): t[0].data = 1\n"
+    )
+    python = 'layer { name: "p" type: "Python" bottom: "ip" top: "y" python_param { module: "odd" layer: "Odd" } }'
+    (tmp_path / "net.prototxt").write_text(INPUTS + python)
+    net = minicaffe.Net(tmp_path / "net.prototxt", minicaffe.TEST, plan=plan, python_layers=tmp_path)
+    with pytest.raises(LayerError, match=r"forward of odd.Odd failed: TypeError: data or diff of a blob is no array"):
+        net.forward()
