@@ -137,7 +137,12 @@ def read_snapshot(path: str, net: Net, rule) -> TrainingState:
         raise WeightsError(
             f'{path}: its weights "{state.learned_net}" are neither there nor in the folder of this state'
         )
-    net.copy_from(model)
+    owners = {net.graph.nodes[fact.node].name for fact in _owned(net)}
+    lacking = [f'"{name}"' for name in net.copy_from(model).missing if name in owners]
+    if lacking:
+        raise WeightsError(
+            f"{path}: its weights {model} have none for {', '.join(lacking[:5])}; expected a state of the same net"
+        )
     for array, view in zip(state.history, views):
         if view is not None:
             view[...] = array.reshape(view.shape)

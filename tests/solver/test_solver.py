@@ -550,3 +550,11 @@ def test_a_state_of_another_net_is_refused(tiny, tmp_path):
     (tmp_path / "net.prototxt").write_text(other)
     with pytest.raises(WeightsError, match=r"history 0 is 4 x 2 x 3 x 3, the net's parameter is 5 x 2 x 3 x 3"):
         get_solver(tiny).restore(state)
+
+
+def test_a_state_whose_weights_lack_a_layer_is_refused(tiny, tmp_path):
+    _, state = get_solver(tiny).snapshot()
+    other = (tmp_path / "net.prototxt").read_text().replace('name: "ip"', 'name: "ip_new"')
+    (tmp_path / "net.prototxt").write_text(other)
+    with pytest.raises(WeightsError, match=r'have none for "ip_new"; expected a state of the same net'):
+        get_solver(tiny).restore(state)
