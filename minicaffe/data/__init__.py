@@ -1,5 +1,6 @@
 """Where images come from: databases, the transformer, prefetched batches, and the building of data sets."""
 
+from .augment import Augmentation
 from .batches import Batch, BatchReader
 from .cifar10 import build_cifar10
 from .database import open_database
@@ -21,6 +22,7 @@ from .window_file import WindowFile, read_windows
 from .windows import WindowOptions, WindowSource
 
 __all__ = [
+    "Augmentation",
     "Batch",
     "BatchReader",
     "DataSet",

@@ -39,7 +39,9 @@ class _Producer:
 
     def __init__(self, source: Source, transformer: Transformer, batch_size: int, seed: int, varying: bool):
         self._source, self._transformer, self._varying = source, transformer, varying
-        self._images = None if varying or transformer.crops else np.empty((batch_size, *source.shape), source.dtype)
+        self._images = (
+            None if varying or transformer.one_by_one else np.empty((batch_size, *source.shape), source.dtype)
+        )
         self._drawn = self._wrapped = 0
         self.seed = source.seed = seed
 
@@ -56,7 +58,7 @@ class _Producer:
         source, transformer = self._source, self._transformer
         for n, lots in enumerate(transformer.lots(len(batch.labels), self.seed, self._drawn)):
             image, batch.labels[n] = source.record()
-            shape = (len(batch.labels), *transformer.output_of(image.shape))
+            shape = (len(batch.labels), *transformer.output_of(image.shape, lots))
             if self._varying and batch.images.shape != shape:
                 batch.images = np.empty(shape, np.float32)
             try:

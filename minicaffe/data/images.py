@@ -10,7 +10,18 @@ import numpy as np
 
 from ..errors import DataError, did_you_mean
 
-__all__ = ["ENCODINGS", "decode_image", "encode_image", "image_format", "pillow", "read_file", "read_image", "resize"]
+__all__ = [
+    "ENCODINGS",
+    "decode_image",
+    "encode_image",
+    "image_format",
+    "pillow",
+    "read_file",
+    "read_image",
+    "resize",
+    "weigh",
+    "whole",
+]
 
 ENCODINGS = {
     "jpg": "JPEG",
@@ -74,11 +85,11 @@ def decode_image(data: bytes, color: bool | None) -> np.ndarray:
     return np.ascontiguousarray(pixels[:, :, order].transpose(2, 0, 1))
 
 
-def encode_image(image: np.ndarray, kind: str) -> bytes:
-    """``image`` (C, H, W; uint8, blue first; C 1 or 3) as a file of ``kind``, one of ENCODINGS; JPEGs of quality 95."""
+def encode_image(image: np.ndarray, kind: str, quality: int = 95) -> bytes:
+    """``image`` (C, H, W; uint8, blue first; C 1 or 3) as a file of ``kind``, one of ENCODINGS, JPEGs of a quality."""
     pixels = image[0] if len(image) == 1 else image[::-1].transpose(1, 2, 0)
     file = io.BytesIO()
-    options = {"quality": 95} if ENCODINGS[kind] == "JPEG" else {}
+    options = {"quality": quality} if ENCODINGS[kind] == "JPEG" else {}
     pillow().fromarray(np.ascontiguousarray(pixels)).save(file, ENCODINGS[kind], **options)
     return file.getvalue()
 
@@ -124,18 +135,24 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     if image.shape[1:] == (height, width):
         return image.copy()
-    left, right, of_left, of_right = _places(image.shape[2], width, at_edge=True)
-    above, below, of_above, of_below = _places(image.shape[1], height, at_edge=False)
-    total = np.full((len(image), height, width), 2, np.int32)
-    for rows, of_rows in ((above, of_above), (below, of_below)):
-        picked = np.take(image, rows, axis=1)
+    columns = _places(image.shape[2], width, at_edge=True)
+    return weigh(image, columns, _places(image.shape[1], height, at_edge=False))
+
+
+def weigh(image: np.ndarray, columns: tuple[np.ndarray, ...], rows: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Weigh each pixel from two columns and two rows: their indices, first and second, and their weights in 2048ths."""
+    left, right, of_left, of_right = columns
+    above, below, of_above, of_below = rows
+    total = np.full((len(image), len(above), len(left)), 2, np.int32)
+    for row, of_row in ((above, of_above), (below, of_below)):
+        picked = np.take(image, row, axis=1)
         across = np.take(picked, left, axis=2).astype(np.int32)
         across *= of_left
         beside = np.take(picked, right, axis=2).astype(np.int32)
         beside *= of_right
         across += beside
         across >>= 4
-        across *= of_rows[:, None]
+        across *= of_row[:, None]
         across >>= 16
         total += across
     total >>= 2
@@ -153,5 +170,9 @@ def _places(size: int, wanted: int, at_edge: bool) -> tuple[np.ndarray, ...]:
     part = place - first.astype(np.float32)
     if at_edge:
         part[(first < 0) | (first >= size - 1)] = 0
-    weights = [np.rint(share * np.float32(1 << _BITS)).astype(np.int32) for share in (np.float32(1) - part, part)]
-    return np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1), *weights
+    return np.clip(first, 0, size - 1), np.clip(first + 1, 0, size - 1), whole(np.float32(1) - part), whole(part)
+
+
+def whole(weights: np.ndarray) -> np.ndarray:
+    """Weights, float32, as whole 2048ths, int32."""
+    return np.rint(weights * np.float32(1 << _BITS)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""What happens to an image on its way from the database to a blob: crop, mirror, mean, scale."""
+"""What happens to an image on its way from the database to a blob: resizing and noise, crop, mirror, mean, scale."""
 
 from __future__ import annotations
 
@@ -8,58 +8,71 @@ import numpy as np
 
 from ..errors import DataError, LayerError, ProtoError, plural, shape_text
 from ..proto import read_mean
+from .augment import Augmentation
 from .draws import draw
 
 __all__ = ["Transformer", "mean_of"]
 
 _MIRROR, _ROW, _COLUMN = range(3)  # lanes of random numbers
+_AUGMENT = 16
+
+Lots = tuple[int, int, int, int]
+"""What is drawn for an image: 32 random bits for its row, its column and its flip, and 64 for its augmentation."""
 
 
 class Transformer:
     """y = (x - mean) * scale in float32, of a crop of x, perhaps mirrored; Caffe's ``transform_param``.
 
-    ``shape`` is (C, H, W) of the images. The crop is ``crop_size`` square: at a random place in TRAIN, in the
-    middle in TEST. ``mirror`` flips every other image left to right, by lot and in both phases. The mean is an
-    image (``mean_file``, cut and flipped with x), one value, or one per channel. Departure from Caffe: the random
-    choices for image k depend on the seed and k alone, so k is all the state there is.
+    ``shape`` is (C, H, W) of the images. What comes first is forks' ``resize_param`` and ``noise_param`` (see
+    ``augment.py``). The crop is ``crop_size`` square: at a random place in TRAIN, in the middle in TEST. ``mirror``
+    flips every other image left to right, by lot and in both phases. The mean is an image (``mean_file``, of the size
+    before the crop, cut and flipped with x), one value, or one per channel. Departure from Caffe: the random choices
+    for image k depend on the seed and k alone, so k is all the state there is.
 
-    ``one`` takes an image of any size; where ``crops``, all come out of one size. Raises LayerError for options that
-    contradict each other or ``shape``, DataError for a mean file that cannot be read or is of another shape.
+    ``one`` takes an image of any size, and is what to call where ``one_by_one``: records may then differ in size.
+    Raises LayerError for options that contradict each other or ``shape``, DataError for a mean file that cannot be
+    read or is of another shape.
     """
 
     def __init__(self, param, phase: str, shape: tuple[int, int, int], find: Callable[[str], str] = str):
-        _, height, width = shape
         self.shape = shape
+        self._augmentation = Augmentation(param)
         self._scale = np.float32(param.scale)
         self._mirror = param.mirror
         self._crop = param.crop_size
         self._random_crop = self._crop > 0 and phase == "TRAIN"
-        self._mean = _mean(param, shape, find)
-        if self._crop > min(height, width):
-            raise LayerError(f"crop_size is {self._crop}, but the images are {shape_text(shape)}")
+        whole = [(shape[0], *size) for size in self._augmentation.sizes_of(*shape[1:])]
+        self._mean = _mean(param, whole, find)
+        for one in whole:
+            if self._crop > min(one[1:]):
+                raise LayerError(f"crop_size is {self._crop}, but the images are {shape_text(one)}")
         self.output_shape = self.output_of(shape)
 
     @property
-    def crops(self) -> bool:
-        return self._crop > 0
+    def one_by_one(self) -> bool:
+        return self._crop > 0 or bool(self._augmentation)
 
-    def output_of(self, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """The shape of what becomes of an image of ``shape``."""
-        return (shape[0], self._crop, self._crop) if self._crop else shape
+    def output_of(self, shape: tuple[int, int, int], lots: Lots | None = None) -> tuple[int, int, int]:
+        """The shape of what becomes of an image of ``shape`` with the ``lots`` drawn for it."""
+        if self._crop:
+            return (shape[0], self._crop, self._crop)
+        return (shape[0], *self._augmentation.size_of(*shape[1:], lots[3] if lots else 0))
 
     def __call__(self, images: np.ndarray, out: np.ndarray, seed: int = 0, first: int = 0) -> None:
         """Fill ``out`` (N, ``output_shape``; float32) from ``images`` (N, ``shape``), which are ``first`` and on."""
-        if not (self._crop or self._mirror):
+        if not (self.one_by_one or self._mirror):
             self._apply(images, self._mean, out)
             return
         for image, lots, y in zip(images, self.lots(len(images), seed, first), out):
-            self._one(image, y, lots)
+            self.one(image, y, lots)
 
-    def one(self, image: np.ndarray, out: np.ndarray, lots: tuple[int, int, int]) -> None:
+    def one(self, image: np.ndarray, out: np.ndarray, lots: Lots) -> None:
         """Fill ``out`` (``output_of(image.shape)``) from an image of any size, with the ``lots`` drawn for it.
 
         Raises DataError, the bare sentence, where the image does not suit the options.
         """
+        if self._augmentation:
+            image = self._augmentation(image, lots[3])
         shape, channels = image.shape, self.shape[0]
         if shape[0] != channels and (self._crop or self._mean is not None):
             raise DataError(f"an image of {shape_text(shape)}; expected {plural(channels, 'channel')}, as record 0")
@@ -67,14 +80,18 @@ class Transformer:
             raise DataError(f"an image of {shape_text(shape)}; expected at least crop_size, {self._crop}, both ways")
         if self._mean_is_image and self._mean.shape != shape:
             raise DataError(f"an image of {shape_text(shape)}; expected the shape of the mean_file, {self._mean_text}")
+        if not self._crop and out.shape != shape:
+            raise DataError(f"an image of {shape_text(shape)} for the net; expected {shape_text(out.shape)}")
         self._one(image, out, lots)
 
-    def lots(self, count: int, seed: int, first: int) -> list[tuple[int, int, int]]:
-        """For each of ``count`` images from ``first`` on: 32 random bits for its row, its column and its flip."""
+    def lots(self, count: int, seed: int, first: int) -> list[Lots]:
+        """What is drawn for each of ``count`` images from ``first`` on."""
         none = [0] * count
         rows = _bits(seed, _ROW, first, count) if self._random_crop else none
         columns = _bits(seed, _COLUMN, first, count) if self._random_crop else none
-        return list(zip(rows, columns, _bits(seed, _MIRROR, first, count) if self._mirror else none))
+        flips = _bits(seed, _MIRROR, first, count) if self._mirror else none
+        augment = draw(seed, _AUGMENT, first, count).tolist() if self._augmentation else none
+        return list(zip(rows, columns, flips, augment))
 
     @property
     def _mean_is_image(self) -> bool:
@@ -84,7 +101,7 @@ class Transformer:
     def _mean_text(self) -> str:
         return shape_text(self._mean.shape)
 
-    def _one(self, image: np.ndarray, out: np.ndarray, lots: tuple[int, int, int]) -> None:
+    def _one(self, image: np.ndarray, out: np.ndarray, lots: Lots) -> None:
         _, height, width = image.shape
         if self._random_crop:
             top, left = lots[0] * (height - self._crop + 1) >> 32, lots[1] * (width - self._crop + 1) >> 32
@@ -114,11 +131,12 @@ def _view(image: np.ndarray, shape: tuple[int, ...], top: int, left: int, flip: 
     return cut[:, :, ::-1] if flip else cut
 
 
-def _mean(param, shape: tuple[int, int, int], find: Callable[[str], str]) -> np.ndarray | None:
-    mean = mean_of(param, shape[0], find)
-    if param.HasField("mean_file") and mean.shape != shape:
+def _mean(param, shapes: list[tuple[int, int, int]], find: Callable[[str], str]) -> np.ndarray | None:
+    """The mean for images that come in ``shapes``."""
+    mean = mean_of(param, shapes[0][0], find)
+    if param.HasField("mean_file") and mean.shape not in shapes:
         path = find(param.mean_file)
-        raise DataError(f"{path}: a mean of {shape_text(mean.shape)}, but the images are {shape_text(shape)}")
+        raise DataError(f"{path}: a mean of {shape_text(mean.shape)}, but the images are {shape_text(shapes[0])}")
     return mean
 
 

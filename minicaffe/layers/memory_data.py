@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data import Transformer
+from ..data import Augmentation, Transformer
 from ..errors import DataError, LayerError, plural, shape_text
 from .base import Inferred, Layer, register
 
@@ -26,6 +26,7 @@ class MemoryData(Layer):
         missing = [name for name in _SIZES if getattr(self.options, name) < 1]
         if missing:
             raise LayerError(f"memory_data_param has no {' and no '.join(missing)}; expected at least 1 of each")
+        Augmentation(self.param.transform_param)  # its options are checked
         self._shape = tuple(getattr(self.options, name) for name in _SIZES[1:])
         self._images: np.ndarray | None = None
         self._labels: np.ndarray | None = None
@@ -57,7 +58,7 @@ class MemoryData(Layer):
             raise DataError(f"{self._place()}: {error}") from None
         lots = transformer.lots(len(images), self.seed, self._drawn)
         for n, image in enumerate(images):
-            found = transformer.output_of(image.shape)
+            found = transformer.output_of(image.shape, lots[n])
             if found != self._shape:
                 raise DataError(
                     f"{self._place()}: image {n} becomes {shape_text(found)}; expected {self._shape_text()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..data import BatchReader, Source, Transformer
+from ..data import Augmentation, BatchReader, Source, Transformer
 from ..data import steady as looks_steady
 from ..data.prefetch import CLOSED
 from ..errors import DataError, LayerError, ProtoError
@@ -16,8 +16,8 @@ class PrefetchedLayer(Layer):
     """tops: images (batch_size, C, H, W), transformed by ``transform_param``; labels (batch_size), where asked for.
 
     A subclass opens its source in ``source_of``. Records come round and round; ``state`` lets a resumed run go on at
-    the next record. With a batch_size of 1 and neither crop_size nor ``size`` each image keeps its own size
-    (``dynamic``); where the first few have one size the layer is ``steady``.
+    the next record. With a batch_size of 1 and neither crop_size nor ``size`` each image keeps its own size, or
+    the one its ``resize_param`` gives it (``dynamic``); where the first few have one size the layer is ``steady``.
     """
 
     reads_files = True
@@ -34,11 +34,21 @@ class PrefetchedLayer(Layer):
                 raise LayerError(f"{field} is {value}; expected at least 1")
         if transform.force_color and transform.force_gray:
             raise LayerError("both force_color and force_gray are set; expected at most one of them")
-        self.dynamic = options.batch_size == 1 and not transform.crop_size and self.size() is None
+        self._augmentation = Augmentation(transform)
+        if self._augmentation and not self.augments:
+            raise LayerError(f"{self.type} takes no resize_param and no noise_param; expected neither")
+        several = self._augmentation.by_lot and not transform.crop_size
+        if several and options.batch_size > 1:
+            raise LayerError(
+                "resize_param makes images of several sizes, by lot; expected a crop_size, or a batch_size of 1"
+            )
+        told = self._augmentation.size is not None or self.size() is not None
+        self.dynamic = options.batch_size == 1 and not transform.crop_size and (several or not told)
 
     # -- for subclasses ----------------------------------------------------------------------------------------
 
     expected_source = "a file"
+    augments = True
 
     def source_of(self) -> Source:
         """Open the source; raise DataError."""
@@ -60,7 +70,7 @@ class PrefetchedLayer(Layer):
     def open(self):
         self._source = self.source_of()
         self._transformer = self.transformer(self._source.shape)
-        self.steady = self.dynamic and looks_steady(self._source)
+        self.steady = self.dynamic and not self._augmentation.by_lot and looks_steady(self._source)
 
     def infer(self):
         return self._tops(self._transformer.output_shape)
@@ -72,7 +82,11 @@ class PrefetchedLayer(Layer):
             channels = mean[0] if mean else len(transform.mean_value) if len(transform.mean_value) > 1 else 3
         if transform.crop_size:
             size = (transform.crop_size, transform.crop_size)
-        elif size is None and mean:
+        elif self._augmentation.size:
+            size = self._augmentation.size
+        elif size and not self._augmentation.by_lot:
+            size = self._augmentation.size_of(*size)
+        elif mean:
             size = mean[1:]
         return self._tops((channels, *size)) if size else None
 

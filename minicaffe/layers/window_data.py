@@ -28,6 +28,7 @@ class WindowData(PrefetchedLayer):
     """
 
     expected_source = "a window file"
+    augments = False
 
     def setup(self):
         super().setup()
