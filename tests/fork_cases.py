@@ -84,3 +84,22 @@ def upsample(draw, kind):
         options = {f"{stem}_{side}": draw(sizes) for side in "hw"}
     options |= some(draw, pad_out_h=BOOLEANS)
     return Case(kind, [x, *mask], options, "upsample_param", below={1: 1})
+
+
+@case("ROIPooling", "PSROIPooling")
+def roi_pooling(draw, kind):
+    group, outputs, regions = draw(SIZES), draw(SIZES), draw(SIZES)
+    channels = outputs * group**2 if kind == "PSROIPooling" else draw(SIZES)
+    bottoms = [(draw(SIZES), channels, *draw(shapes(2, 2))), (regions, 5, *[1] * draw(numbers(0, 2)))]
+    options = {"pooled_h": draw(SIZES), "pooled_w": draw(SIZES)} | some(draw, spatial_scale=numbers(0.5, 1, 0))
+    message = "roi_pooling_param"
+    if kind == "PSROIPooling":
+        options, message = {"spatial_scale": 0.5, "output_dim": outputs, "group_size": group}, "psroi_pooling_param"
+    return Case(kind, [often(draw, x, shapes()) for x in bottoms], options, message, below={1: 1})
+
+
+@case("SmoothL1Loss")
+def smooth_l1_loss(draw, kind):
+    x, options = draw(shapes()), some(draw, sigma=numbers(0.5, 1, 3, 0))
+    bottoms = [often(draw, x, shapes()) for _ in range(draw(st.integers(1, 4)))]
+    return Case(kind, bottoms, options, "smooth_l1_loss_param")
