@@ -269,8 +269,15 @@ class Layers:
             return fn if fn.ntop == 0 else fn.tops[0] if fn.ntop == 1 else fn.tops
 
         layer.__name__ = layer.__qualname__ = name
-        layer.__doc__ = f"A layer of type {name} over the Tops ``inputs``, with the options ``params``."
+        layer.__doc__ = f"A layer of type {name} over the Tops ``inputs``, with the options ``params``.{_told(name)}"
         return layer
+
+
+def _told(type_name: str) -> str:
+    """The options of a type by name, for its help."""
+    field = caffe_pb2.LayerParameter.DESCRIPTOR.fields_by_name.get(f"{_OPTIONS.get(type_name)}_param")
+    names = ", ".join(field.message_type.fields_by_name) if field else ""
+    return f" Those of ``{field.name}``: {names}." if names else ""
 
 
 class _Param:

@@ -203,6 +203,8 @@ def test_the_package_of_types_is_pycaffes_layers():
     assert Layer.__module__ == "minicaffe.layers.base" and callable(register)
     for name in layer_types():
         assert isinstance(getattr(L, name)(ntop=0), Function)
+    assert {"Convolution", "SoftmaxWithLoss", "register"} <= set(dir(L))
+    assert "``pooling_param``: pool, " in L.Pooling.__doc__ and "Those" not in L.MyVeryOwn.__doc__
     assert not hasattr(L, "no_such_thing") and not hasattr(L, "__wrapped__")
 
 

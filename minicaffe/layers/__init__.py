@@ -20,3 +20,7 @@ def __getattr__(name: str):
     if not name[:1].isupper():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(net_spec.layers, name)
+
+
+def __dir__():
+    return sorted({*globals(), *layer_types()})
