@@ -79,6 +79,21 @@ def _msra(shape, filler, random):
     return math.sqrt(2.0 / _fan(shape, filler)) * random.standard_normal(shape)
 
 
+def _orthonormal(shape, filler, random):
+    """Each output's (the first axis) weights have norm 1 and are at right angles to all others'.
+
+    With more outputs than weights of one, the columns are. Saxe et al., arXiv 1312.6120. Source: the LSUV fork,
+    ducha-aiki/caffe. The factors are made unique by their signs, but their last digits are those of the LAPACK
+    that NumPy has.
+    """
+    rows = shape[0] if shape else 1
+    values = random.standard_normal((rows, math.prod(shape) // max(1, rows)))
+    wide = rows <= values.shape[1]
+    q, r = np.linalg.qr(values.T if wide else values)
+    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return (q.T if wide else q).reshape(shape)
+
+
 def _positive_unitball(shape, filler, random):
     """Uniform in (0, 1), then each output's (the first axis) weights divided by their sum."""
     values = random.random(shape).reshape(shape[0] if shape else 1, -1)
@@ -107,6 +122,7 @@ _TYPES: dict[str, Callable] = {
     "constant": _constant,
     "gaussian": _gaussian,
     "msra": _msra,
+    "orthonormal": _orthonormal,
     "positive_unitball": _positive_unitball,
     "uniform": _uniform,
     "xavier": _xavier,

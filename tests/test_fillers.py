@@ -139,3 +139,12 @@ def test_bilinear_needs_a_square_kernel(shape, found):
         filled('type: "bilinear"', shape)
     text = f'filler type "bilinear" found shape {found}; expected 4 axes with a square kernel'
     assert str(error.value) == text
+
+
+@pytest.mark.parametrize("shape", [(8, 3, 3, 3), (30, 4), (5, 5), (1, 7), (7,)])
+def test_orthonormal_rows_or_columns(shape):
+    found = filled('type: "orthonormal"', shape, dtype="float64").reshape(shape[0], -1)
+    products = found @ found.T if len(found) <= found.shape[1] else found.T @ found
+    np.testing.assert_allclose(products, np.eye(len(products)), atol=1e-12)
+    np.testing.assert_array_equal(filled('type: "orthonormal"', shape, dtype="float64").reshape(found.shape), found)
+    assert (filled('type: "orthonormal"', shape, seed=1) != filled('type: "orthonormal"', shape)).any()
