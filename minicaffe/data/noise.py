@@ -13,6 +13,7 @@ from .images import decode_image, encode_image
 
 __all__ = ["apply_noise", "check_noise"]
 
+_SPACES = {"convert_to_hsv": to_hsv, "convert_to_lab": to_lab, "convert_to_ycrcb": to_ycrcb}
 _CLIP, _TILES = 4, 8  # of the local equalisation
 _STEP = 64  # of posterized values
 _BLUR = np.array([9, 29, 55, 70, 55, 29, 9])
@@ -21,8 +22,9 @@ _BLUR = np.array([9, 29, 55, 70, 55, 29, 9])
 
 def check_noise(param) -> None:
     """LayerError for a ``noise_param`` whose values make no sense."""
-    if param.convert_to_hsv and param.convert_to_lab:
-        raise LayerError("both convert_to_hsv and convert_to_lab are set; expected at most one of them")
+    spaces = [name for name in _SPACES if getattr(param, name)]
+    if len(spaces) > 1:
+        raise LayerError(f"both {spaces[0]} and {spaces[1]} are set; expected at most one of them")
     if param.jpeg > 100 or 0 < param.jpeg < 1:
         raise LayerError(f"jpeg is {param.jpeg:g}; expected a quality of 1 to 100, or -1 for none")
     if not param.saltpepper:
@@ -44,7 +46,8 @@ def apply_noise(image: np.ndarray, param, seed: int) -> np.ndarray:
     channels = len(image)
     if channels not in (1, 3):
         raise DataError(f"an image of {shape_text(image.shape)}; expected 1 or 3 channels for noise_param")
-    if channels == 1 and (param.convert_to_hsv or param.convert_to_lab):
+    spaces = [change for name, change in _SPACES.items() if getattr(param, name)]
+    if channels == 1 and spaces:
         raise DataError(f"an image of {shape_text(image.shape)}; expected 3 channels for another colour space")
     if param.decolorize and channels == 3:
         image = np.repeat(gray(image), 3, axis=0)
@@ -64,9 +67,7 @@ def apply_noise(image: np.ndarray, param, seed: int) -> np.ndarray:
         image = 255 - image
     if param.saltpepper:
         image = _peppered(image, param.saltpepper_param, seed)
-    if param.convert_to_hsv:
-        return to_hsv(image)
-    return to_lab(image) if param.convert_to_lab else image
+    return spaces[0](image) if spaces else image
 
 
 def _of_light(image: np.ndarray, change) -> np.ndarray:

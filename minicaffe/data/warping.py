@@ -29,18 +29,20 @@ def _area(image: np.ndarray, height: int, width: int) -> np.ndarray:
     _, rows, columns = image.shape
     if height > rows or width > columns:
         return weigh(image, _mixed_places(columns, width), _mixed_places(rows, height))
-    # whole numbers below 2**53: exact in float64, in any order
-    sums = _overlaps(rows, height) @ (image.astype(np.float64) @ _overlaps(columns, width).T)
+    sums = _covered(_covered(image.astype(np.int64), 1, height), 2, width)
     means = sums / (rows * columns)
     halves_up = (rows, columns) == (2 * height, 2 * width)  # as there
     return (np.floor(means + 0.5) if halves_up else np.rint(means)).astype(np.uint8)
 
 
-def _overlaps(size: int, wanted: int) -> np.ndarray:
-    """(wanted, size): how much of each pixel a new one covers, in units of 1 / wanted; each row's sum is ``size``."""
-    new, old = np.arange(wanted)[:, None], np.arange(size)
-    common = np.minimum((new + 1) * size, (old + 1) * wanted) - np.maximum(new * size, old * wanted)
-    return np.maximum(common, 0).astype(np.float64)
+def _covered(x: np.ndarray, axis: int, wanted: int) -> np.ndarray:
+    """What each of ``wanted`` new pixels covers along an axis of ``x``, summed, in whole units of 1 / ``wanted``."""
+    size = x.shape[axis]
+    whole, part = np.divmod(np.arange(wanted + 1) * size, wanted)
+    part = part.reshape(-1, *[1] * (x.ndim - 1 - axis))
+    sums = np.insert(np.cumsum(x, axis), 0, 0, axis)
+    ends = np.take(sums, whole, axis) * wanted + np.take(x, np.minimum(whole, size - 1), axis) * part
+    return np.diff(ends, axis=axis)
 
 
 def _mixed_places(size: int, wanted: int) -> tuple[np.ndarray, ...]:
