@@ -27,10 +27,11 @@ layer {{ name: "data" type: "Input" top: "data" top: "label" top: "target"
 layer {{ name: "matrix" type: "Input" top: "matrix" input_param {{ shape {{ dim: 4 dim: 4 }} }} }}
 layer {{ name: "made" type: "DummyData" top: "made"
   dummy_data_param {{ shape {{ dim: 8 dim: 4 dim: {_SIZE} dim: {_SIZE} }} data_filler {{ type: "gaussian" }} }} }}
+layer {{ name: "rois" type: "DummyData" top: "rois" dummy_data_param {{ shape {{ dim: 3 dim: 5 }} }} }}
 """
 
 _LAYERS = [
-    # top, type, bottoms, options; a top that is a bottom runs in place
+    # tops, type, bottoms, options; a top that is a bottom runs in place
     ("conv", "Convolution", "data", "convolution_param { num_output: 4 kernel_size: 3 pad: 1 FILL }"),
     ("apart", "Convolution", "conv", "convolution_param { num_output: 4 kernel_size: 3 pad: 1 group: 4 FILL }"),
     ("wide", "Convolution", "conv", "convolution_param { num_output: 32 kernel_size: 5 pad: 2 bias_term: false FILL }"),
@@ -118,6 +119,33 @@ _LAYERS = [
     ("three", "Eltwise", "picked vector learned", ""),
     ("tiles", "Tile", "three", "tile_param { tiles: 2 }"),
     ("pieces", "Reshape", "tiles", "reshape_param { shape { dim: 0 dim: 4 dim: -1 } } loss_weight: 0.001"),
+    ("rrelu", "RReLU", "tanh", ""),
+    ("rrelu", "RReLU", "rrelu", ""),
+    ("relu6", "ReLU6", "rrelu", ""),
+    ("relu6", "ReLU6", "relu6", ""),
+    ("selu", "SELU", "relu6", ""),
+    ("selu", "SELU", "selu", ""),
+    ("affine", "EltwiseAffine", "selu", ""),
+    ("affine", "EltwiseAffine", "affine", ""),
+    ("apl", "APL", "affine", ""),
+    ("apl", "APL", "apl", ""),
+    ("axpy", "Axpy", "all apl tanh", ""),
+    ("normed", "Normalize", "axpy", ""),
+    ("places", "Normalize", "normed", "norm_param { across_spatial: false channel_shared: false }"),
+    ("zoomed", "Interp", "places", "interp_param { zoom_factor: 2 } loss_weight: 0.001"),
+    ("repeated", "Upsample", "places", "loss_weight: 0.001"),
+    ("topmost where", "Pooling", "places", "pooling_param { pool: MAX kernel_size: 2 stride: 2 }"),
+    ("unpooled", "Upsample", "topmost where", "loss_weight: 0.001"),
+    ("regions", "ROIPooling", "places rois", "roi_pooling_param { pooled_h: 2 pooled_w: 2 } loss_weight: 0.001"),
+    (
+        "bins",
+        "PSROIPooling",
+        "places rois",
+        "psroi_pooling_param { spatial_scale: 1 output_dim: 1 group_size: 2 } loss_weight: 1",
+    ),
+    ("smooth", "SmoothL1Loss", "ipall target", ""),
+    ("inside", "SmoothL1Loss", "ipall soft target", ""),
+    ("outside", "SmoothL1Loss", "ipall soft target target", ""),
 ]
 
 
@@ -154,8 +182,8 @@ def _lines(losses: bool) -> list[str]:
 def _layer(index: int, name: str, kind: str, bottoms: str, options: str) -> str:
     wired = " ".join(f'bottom: "{bottom}"' for bottom in bottoms.split())
     options = options.replace("FILL", 'weight_filler { type: "xavier" }')
-    top = f'top: "{name}"' if name else ""
-    return f'layer {{ name: "{kind}{index}" type: "{kind}" {wired} {top} {options} }}\n'
+    tops = " ".join(f'top: "{top}"' for top in name.split())
+    return f'layer {{ name: "{kind}{index}" type: "{kind}" {wired} {tops} {options} }}\n'
 
 
 def _run(text: str, phase: int, kernels: str, plan: str) -> None:
