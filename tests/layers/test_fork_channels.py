@@ -168,3 +168,23 @@ def test_both_plans():
 def test_depthwise_layers_have_row_kernels_in_inference():
     net = Net(parse_net(NET), minicaffe.TEST, seed=3, plan="fast")
     assert not {node.name for node in net.runner.plan.plain} & {"apart", "dw", "pool"}
+
+
+def test_what_follows_a_depthwise_convolution_folds_into_it():
+    text = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 32 dim: 9 dim: 9 } } }
+layer { name: "dw" type: "DepthwiseConvolution" bottom: "data" top: "dw"
+  convolution_param { num_output: 32 kernel_size: 3 pad: 1 bias_term: false weight_filler { type: "msra" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "dw" top: "dw" }
+layer { name: "scale" type: "Scale" bottom: "dw" top: "dw" scale_param { bias_term: true filler { value: 2 } } }
+layer { name: "relu" type: "ReLU" bottom: "dw" top: "dw" }
+"""
+    outputs = []
+    for plan in ("inspect", "fast"):
+        net = Net(parse_net(text), minicaffe.TEST, seed=3, plan=plan)
+        for i, value in enumerate((0.3, 2, 1)):
+            net.params["bn"][i].data[...] = value
+        net.params["scale"][1].data[...] = 0.5
+        net.blobs["data"].data[...] = normal(2, 32, 9, 9)
+        outputs.append(np.copy(net.forward()["dw"]))
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=1e-4, atol=1e-5)
