@@ -9,4 +9,4 @@ venv=${VENV:-.venv}
 make_venv "$venv"
 install_package "$venv" ".[test]"
 "$venv/bin/ruff" check
-exec "$venv/bin/pytest" "$@"
+exec "$venv/bin/pytest" --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

@@ -153,9 +153,9 @@ def pooling(case):
     rounded = math.floor if o.get("round_mode") == "FLOOR" else math.ceil
     sizes = []
     for n, k, s, p in zip(x[2:], kernel, stride, pad):
-        if k > n + 2 * p:
-            return None
         size = rounded((n + 2 * p - k) / s) + 1
+        if size < 1:
+            return None
         if any(pad) and (size - 1) * s >= n + p:
             size -= 1
         if (size - 1) * s - p >= n + (p if any(pad) else 0):

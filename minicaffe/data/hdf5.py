@@ -160,6 +160,8 @@ class Hdf5Rows:
         try:
             with self._h5py.File(path, "r") as h5:
                 yield h5
+        except DataError:  # our own, which says more
+            raise
         except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
             raise DataError(f"{place}: cannot be read as HDF5 ({' '.join(str(error).split())})") from None
 

@@ -48,6 +48,8 @@ class Hdf5Writer:
                     self._h5.create_dataset(name, data=values, maxshape=more, chunks=(some, *values.shape[1:]))
                 else:
                     self._extend(self._h5[name], values)
+        except DataError:  # our own, which says more
+            raise
         except (OSError, RuntimeError) as error:
             raise DataError(f"{self.path}: cannot be written ({error})") from None
 

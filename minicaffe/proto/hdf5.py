@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ..errors import ProtoError, UsageError, WeightsError, shape_text
+from ..errors import MinicaffeError, ProtoError, UsageError, WeightsError, shape_text
 from .files import replace_whole
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -148,7 +148,8 @@ class _Reader:
 
     def __exit__(self, kind, error, trace):
         self.file.close()
-        if isinstance(error, (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)):
+        faults = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
+        if isinstance(error, faults) and not isinstance(error, MinicaffeError):
             raise self._damaged(error) from None
 
     def _damaged(self, error) -> ProtoError:
