@@ -1,17 +1,18 @@
-"""The layer types, one Caffe type per file. Importing this package registers all of them.
+"""The layer types, one Caffe type per file, which is imported when a net first names its type.
 
 Beside that it is pycaffe's ``layers``: ``from minicaffe import layers as L``, then ``L.Convolution(...)``. Whatever
 begins with a capital and is nothing else here is a type's name, as in ``net_spec``.
 """
 
-import importlib
-import pkgutil
+import re
+from pathlib import Path
 
 from .. import net_spec
-from .base import Inferred, Layer, Param, Scratch, layer_class, layer_types, register
+from .base import Inferred, Layer, Param, Scratch, homes, layer_class, layer_types, register
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+for _file in Path(__file__).parent.glob("*.py"):
+    for _type in re.findall(r'^@register\("(\w+)"', _file.read_text("utf-8"), re.MULTILINE):
+        homes[_type] = f"{__name__}.{_file.stem}"
 
 __all__ = ["Inferred", "Layer", "Param", "Scratch", "layer_class", "layer_types", "register"]
 

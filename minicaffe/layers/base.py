@@ -15,6 +15,7 @@ Layers hold no blobs, know no neighbour and allocate nothing per call.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -162,6 +163,8 @@ class Layer:
 
 
 _REGISTRY: dict[str, type[Layer]] = {}
+homes: dict[str, str] = {}
+"""By type: the module that registers it when it is imported."""
 
 
 def register(name: str, *, options: str | None = None, bottoms=1, tops=1):
@@ -176,7 +179,8 @@ def register(name: str, *, options: str | None = None, bottoms=1, tops=1):
     def decorate(cls: type[Layer]) -> type[Layer]:
         cls.type, cls.options_field = name, options
         cls.bottoms, cls.tops = span(bottoms), span(tops)
-        _REGISTRY[name] = cls
+        if cls.__module__ != homes.get(name) or name not in _REGISTRY:  # a user's own stays, whoever came first
+            _REGISTRY[name] = cls
         return cls
 
     return decorate
@@ -184,15 +188,16 @@ def register(name: str, *, options: str | None = None, bottoms=1, tops=1):
 
 def layer_class(type_name: str) -> type[Layer]:
     """The class of a Caffe type; an unknown one raises LayerError with the nearest known names."""
-    try:
-        return _REGISTRY[type_name]
-    except KeyError:
-        raise LayerError(f'unknown layer type "{type_name}"{did_you_mean(type_name, _REGISTRY)}') from None
+    if type_name not in _REGISTRY:
+        if type_name not in homes:
+            raise LayerError(f'unknown layer type "{type_name}"{did_you_mean(type_name, layer_types())}')
+        importlib.import_module(homes[type_name])
+    return _REGISTRY[type_name]
 
 
 def layer_types() -> list[str]:
     """The known Caffe types, sorted."""
-    return sorted(_REGISTRY)
+    return sorted({*_REGISTRY, *homes})
 
 
 def axis_index(axis: int, dims: int, field: str = "axis") -> int:
