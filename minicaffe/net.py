@@ -92,7 +92,7 @@ class Net(Running):
         self.notes: tuple[str, ...] = source.notes + graph.notes
         try:
             self._refuse_too_large(graph, source.path, 0)
-            moving = next((node for node in graph.nodes if node.layer.dynamic and not node.layer.steady), None)
+            moving = graph.moving()
             if moving and plan == "fast":
                 self.notes += (
                     f'layer "{moving.name}" ({moving.type}) changes shapes as it runs: the inspect plan is used',
@@ -115,16 +115,9 @@ class Net(Running):
     # -- building --------------------------------------------------------------------------------------------
 
     def _allocate(self, source: NetFile) -> None:
-        graph, run = self.graph, self._run
-        scratch = [
-            (count(work.shape), np.dtype(work.dtype or self.dtype))
-            for node in run.scratch_nodes()
-            for work in node.scratch.values()
-        ]
-        needed = run.numbers() * self.dtype.itemsize + sum(n * dtype.itemsize for n, dtype in scratch)
-        self._refuse_too_large(graph, source.path, needed)
-        run.allocate()
-        self._parameters = Parameters(graph, self.dtype)
+        self._refuse_too_large(self.graph, source.path, self._run.bytes_needed())
+        self._run.allocate()
+        self._parameters = Parameters(self.graph, self.dtype)
 
     def _name(self) -> None:
         """Blobs and parameters by name."""

@@ -119,13 +119,11 @@ def peak_bytes(graph: Graph, plan: str) -> int | None:
     What a solver adds (its history, mostly once or twice the parameters) and prefetched batches are left out. None
     where the fast plan cannot run the net, as shapes change.
     """
-    if plan == "fast" and any(node.layer.dynamic and not node.layer.steady for node in graph.nodes):
+    if plan == "fast" and graph.moving():
         return None
     run = (FastExecution if plan == "fast" else InspectExecution)(graph, _SINGLE)
-    works = [work for node in run.scratch_nodes() for work in node.scratch.values()]
-    scratch = sum(count(work.shape) * np.dtype(work.dtype or _SINGLE).itemsize for work in works)
     own = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
-    return scratch + _SINGLE.itemsize * (run.numbers() + 2 * own)
+    return run.bytes_needed() + 2 * own * _SINGLE.itemsize
 
 
 def with_batch(net: NetFile, batch: int) -> None:

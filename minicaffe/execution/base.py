@@ -47,6 +47,12 @@ class Execution:
         """The layers that run themselves, and so need their scratch."""
         raise NotImplementedError
 
+    def bytes_needed(self) -> int:
+        """Bytes of values, gradients and layers' scratch, parameters left out; known before ``allocate``."""
+        works = [work for node in self.scratch_nodes() for work in node.scratch.values()]
+        scratch = sum(count(work.shape) * np.dtype(work.dtype or self.dtype).itemsize for work in works)
+        return scratch + self.dtype.itemsize * self.numbers()
+
     def allocate(self) -> None:
         """Make the arrays."""
         raise NotImplementedError

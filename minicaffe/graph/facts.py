@@ -81,6 +81,10 @@ class Graph:
         """Indices of the nodes that read a value, in order."""
         return [node.index for node in self.nodes if value in node.bottoms]
 
+    def moving(self) -> Node | None:
+        """The first layer whose tops change their shapes as it runs, for which the fast plan has no place."""
+        return next((node for node in self.nodes if node.layer.dynamic and not node.layer.steady), None)
+
     def public(self) -> dict[str, Value]:
         """Blob name -> its last version, in the order in which the names first appear."""
         names: dict[str, Value] = {}
