@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from pathlib import Path
 
@@ -16,29 +17,42 @@ from .source import Source
 
 __all__ = ["LmdbSource"]
 
+_MAPPED = 16 << 20  # bytes that are read before the map is made anew
+
 
 class _Database:
-    """An open environment; closed when the last source lets go of it."""
+    """An open environment, closed when the last of its ``readers`` lets go of it."""
 
     def __init__(self, path: str):
-        self.env = lmdb.open(path, readonly=True, lock=False, readahead=True, create=False)
+        self._path = path
+        self.readers = 0
+        self.open()
+
+    def open(self) -> None:
+        """Map the file; where it was mapped before, the pages that were read leave the process's memory."""
+        self.env = lmdb.open(self._path, readonly=True, lock=False, readahead=True, create=False)
 
 
 _open: weakref.WeakValueDictionary[str, _Database] = weakref.WeakValueDictionary()
 """By real path: the library refuses to open one environment twice in a process."""
 
+_counting = threading.Lock()  # held where readers come and go, and where a lone reader maps the file anew
+
 
 def _database(path: str) -> _Database:
+    """The database at ``path``, with one reader more."""
     _check_folder(path)
     real = os.path.realpath(path)
-    database = _open.get(real)
-    if database is None:
-        try:
-            database = _Database(real)
-            _check_file(path, database.env)
-        except lmdb.Error as error:
-            raise DataError(f"{path}: cannot be read as an LMDB ({_reason(error)})") from None
-        _open[real] = database
+    with _counting:
+        database = _open.get(real)
+        if database is None:
+            try:
+                database = _Database(real)
+                _check_file(path, database.env)
+            except lmdb.Error as error:
+                raise DataError(f"{path}: cannot be read as an LMDB ({_reason(error)})") from None
+            _open[real] = database
+        database.readers += 1
     return database
 
 
@@ -86,8 +100,7 @@ class LmdbSource(Source):
         self.path = os.fspath(path)
         self._color = color
         self._database: _Database | None = _database(self.path)
-        self._txn = self._database.env.begin()
-        self._cursor = self._txn.cursor()
+        self._begin()
         self.count: int = self._database.env.stat()["entries"]
         if self.count == 0:
             raise DataError(f"{self.path}: the LMDB is empty; expected at least one record")
@@ -115,9 +128,10 @@ class LmdbSource(Source):
     def close(self) -> None:
         """Let go of the database; may be called again."""
         if self._database is not None:
-            self._cursor.close()
-            self._txn.abort()
-            self._cursor = self._txn = self._database = None  # each of them holds the environment
+            self._end()
+            with _counting:
+                self._database.readers -= 1
+            self._database = None
 
     def step(self) -> bool:
         self._position += 1
@@ -131,8 +145,12 @@ class LmdbSource(Source):
         return True
 
     def record(self) -> tuple[np.ndarray, int]:
+        if self._read > _MAPPED:
+            self._map_anew()
         try:
-            return read_datum(self._cursor.value(), self._color)
+            value = self._cursor.value()
+            self._read += len(value)
+            return read_datum(value, self._color)
         except lmdb.Error as error:
             raise self._damaged(error) from None
         except DataError as error:
@@ -141,6 +159,35 @@ class LmdbSource(Source):
     def place(self) -> str:
         key = self._cursor.key().decode("utf-8", "backslashreplace")
         return f'{self.path}: record {self._position} (key "{key}")'
+
+    def _begin(self) -> None:
+        self._txn = self._database.env.begin()
+        self._cursor = self._txn.cursor()
+        self._read = 0  # bytes, since the file was mapped
+
+    def _end(self) -> None:
+        if self._cursor is not None:
+            self._cursor.close()
+            self._txn.abort()
+        self._cursor = self._txn = None  # each of them holds the environment
+
+    def _map_anew(self) -> None:
+        """Give back the pages that were read: a mapped file counts as the process's memory. Others' maps stay."""
+        self._read = 0
+        with _counting:
+            if self._database.readers > 1:
+                return
+            key = self._cursor.key()
+            self._end()
+            self._database.env.close()
+            try:
+                self._database.open()
+                self._begin()
+                found = self._cursor.set_key(key)
+            except lmdb.Error as error:
+                raise DataError(f"{self.path}: can no longer be read as an LMDB ({_reason(error)})") from None
+            if not found:
+                raise DataError(f"{self.path}: the LMDB was changed while it was read")
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(f"{self.path}: the LMDB is damaged ({_reason(error)})")

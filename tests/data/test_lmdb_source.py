@@ -50,6 +50,45 @@ def test_seek(make_lmdb, numbered):
         assert read(source, 2)[0] == [position, (position + 1) % 5]
 
 
+@pytest.fixture
+def soon_mapped_anew(monkeypatch):
+    monkeypatch.setattr(lmdb_source, "_MAPPED", 30)  # bytes: two records
+
+
+def test_the_file_is_mapped_anew_as_it_is_read(make_lmdb, numbered, soon_mapped_anew):
+    source = LmdbSource(make_lmdb(*numbered(7)))
+    maps = {id(source._database.env)}
+    labels = []
+    for _ in range(20):
+        labels += read(source, 1)[0]
+        maps.add(id(source._database.env))
+    assert labels == [n % 7 for n in range(20)]
+    assert source.position == 20 % 7
+    assert len(maps) > 1
+    source.close()
+
+
+def test_the_map_of_two_readers_stays(make_lmdb, numbered, soon_mapped_anew):
+    path = make_lmdb(*numbered(5))
+    one, other = LmdbSource(path), LmdbSource(path)
+    env = one._database.env
+    assert read(one, 6)[0] == [0, 1, 2, 3, 4, 0]
+    assert read(other, 6)[0] == [0, 1, 2, 3, 4, 0]
+    assert one._database.env is other._database.env is env
+    other.close()
+    assert read(one, 6)[0] == [1, 2, 3, 4, 0, 1]
+    assert one._database.env is not env
+
+
+def test_a_database_that_goes_away_while_it_is_read(make_lmdb, numbered, soon_mapped_anew):
+    path = make_lmdb(*numbered(5))
+    source = LmdbSource(path)
+    os.rename(os.path.join(path, "data.mdb"), os.path.join(path, "elsewhere"))
+    with pytest.raises(DataError, match=f"^{path}: can no longer be read as an LMDB \\(No such file or directory\\)$"):
+        read(source, 5)
+    source.close()
+
+
 @pytest.mark.parametrize("position", [-1, 5])
 def test_seek_beyond_the_records(make_lmdb, numbered, position):
     path = make_lmdb(*numbered(5))
