@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
@@ -17,6 +17,9 @@ from .progress import Screen, duration
 from .results import Results, by_name, in_words
 from .signals import EFFECTS, ended_by_signals, handled
 
+if TYPE_CHECKING:
+    from ..solver import Listener
+
 
 def run(options: dict[str, Any]) -> int:
     """Build the solver, take up weights or a snapshot, solve, and say what was reached."""
@@ -24,14 +27,13 @@ def run(options: dict[str, Any]) -> int:
         raise UsageError("--snapshot resumes a training and --weights begins a new one; expected one of the two")
     from ..kernels import _jit
     from ..solver import get_solver
-    from .following import Together
     from .report import TrainReport
 
     how = net_options(options)
     screen = Screen()
     log, results = Log(screen.line), Results(options["json"])
     report = TrainReport(log, screen, results)
-    followers = _followers(options, log)
+    listener, followers = _listening(report, options, log)
     warn_of_compiling(log)
     compiling = _jit.told_of_compiling(Compiling(screen))
     with ended_by_signals(), contextlib.closing(screen), _closing(followers), compiling:
@@ -39,7 +41,7 @@ def run(options: dict[str, Any]) -> int:
             options["solver"],
             overrides={**options["set"], **_weights(options)},
             seed=options["seed"],
-            listener=Together(report, *followers),
+            listener=listener,
             **how,
         )
         with contextlib.closing(solver):
@@ -56,12 +58,18 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _followers(options: dict[str, Any], log: Log) -> list:
-    """What else the flags ask to follow the training."""
-    from .following import Board, LivePlot
+def _listening(report: Listener, options: dict[str, Any], log: Log) -> tuple[Listener, list]:
+    """The report, together with what else the flags ask to follow the training; and the latter alone."""
+    if not (options["plot"] or options["tensorboard"]):
+        return report, []
+    from .following import Board, LivePlot, Together
 
-    made = [LivePlot(options["plot"], log.warning)] if options["plot"] else []
-    return made + ([Board(options["tensorboard"], log.warning)] if options["tensorboard"] else [])
+    followers: list[LivePlot | Board] = []
+    if options["plot"]:
+        followers.append(LivePlot(options["plot"], log.warning))
+    if options["tensorboard"]:
+        followers.append(Board(options["tensorboard"], log.warning))
+    return Together(report, *followers), followers
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from minicaffe.data import LmdbSource, build_cifar10, cifar10
+from minicaffe.data import LmdbSource, cifar10
+from minicaffe.data.cifar10 import build_cifar10
 from minicaffe.errors import DataError
 from minicaffe.proto import read_mean
 

@@ -9,7 +9,8 @@ import lmdb
 import numpy as np
 import pytest
 
-from minicaffe.data import LmdbSource, build_mnist, mnist
+from minicaffe.data import LmdbSource, mnist
+from minicaffe.data.mnist import build_mnist
 from minicaffe.errors import DataError
 from minicaffe.proto import caffe_pb2, parse_net, read_mean
 

@@ -3,8 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from minicaffe.data import LmdbSource, build_shapes10
-from minicaffe.data.shapes10 import CLASSES, draw_shapes
+from minicaffe.data import LmdbSource
+from minicaffe.data.shapes10 import CLASSES, build_shapes10, draw_shapes
 from minicaffe.errors import DataError
 from minicaffe.proto import read_mean
 
