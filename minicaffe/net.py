@@ -15,9 +15,9 @@ import numpy as np
 from . import TEST, TRAIN
 from .blobs import Blob, ParamBlob, ValueBlob
 from .errors import GraphError, UsageError, WeightsError
-from .execution import FastExecution, InspectExecution
+from .execution import FastExecution, InspectExecution, NonFinite
 from .fillers import generator
-from .graph import Graph, Node, build_graph, close_layers
+from .graph import Graph, build_graph, close_layers
 from .kernels.choice import KERNELS
 from .layers.base import count
 from .parameters import Parameters
@@ -172,9 +172,13 @@ class Net(Running):
         """Set the gradients of all parameters to zero."""
         self.arena.learned_diff.fill(0)
 
-    def first_non_finite(self) -> tuple[Node, str] | None:
-        """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top."""
+    def first_non_finite(self) -> NonFinite | None:
+        """The first layer's top, in running order, that holds NaN or infinity; only blobs that are kept can tell."""
         return self._run.first_non_finite()
+
+    def first_non_finite_gradient(self) -> NonFinite | None:
+        """The first parameter, in the order of backward, whose diff holds NaN or infinity."""
+        return self._run.first_non_finite_gradient()
 
     # -- weights ---------------------------------------------------------------------------------------------
 

@@ -55,12 +55,14 @@ class Runner:
         """The arena's bytes, and those of the workers that have run so far."""
         return self.arena.nbytes + sum(local.nbytes for local in self._local)
 
-    def first_non_finite(self) -> int | None:
-        """The first value kept after a forward pass that holds NaN or infinity."""
+    def first_non_finite(self) -> tuple[int, float] | None:
+        """The first value kept after a forward pass that holds NaN or infinity, and which of them."""
         for value, buffer in self.plan.kept:
             at = self.plan.layout.shared[buffer]
-            if not np.isfinite(self.arena[at : at + buffer.step * self.plan.images]).all():
-                return value
+            numbers = self.arena[at : at + buffer.step * self.plan.images]
+            finite = np.isfinite(numbers)
+            if not finite.all():
+                return value, float(numbers[np.argmin(finite)])
         return None
 
     def run(self, name: str) -> None:

@@ -39,6 +39,12 @@ class Running:
 
     blobs: OrderedDict[str, Blob]
     graph: Graph
+    check_finite: bool = False
+    """Whether forward and backward raise NonFiniteError for the first NaN or infinity in a top, or in a diff.
+
+    Under plan "inspect" they look after each layer and stop there; under "fast" once all layers have run, at the blobs
+    that it keeps, so that the layer named may not be the first, and what a later layer hides is not seen.
+    """
     _run: Execution
     _hooks: dict[str, Hooks]
 
@@ -75,12 +81,12 @@ class Running:
     def run_forward(self, span: Span = WHOLE) -> None:
         """``forward`` of the layers of ``span``, whose callables are told of each."""
         with np.errstate(all="ignore"):  # kernels do not warn either; whoever trains looks at the numbers
-            self._run.forward(span)
+            (self._run.forward_checked if self.check_finite else self._run.forward)(span)
 
     def run_backward(self, span: Span = WHOLE) -> None:
         """``backward`` of the layers of ``span``, whose callables are told of each."""
         with np.errstate(all="ignore"):
-            self._run.backward(span)
+            (self._run.backward_checked if self.check_finite else self._run.backward)(span)
 
     def _index(self, layer: str | None, default):
         if layer is None:

@@ -290,8 +290,8 @@ def test_the_first_value_that_is_not_finite_is_found(plan):
         assert net.first_non_finite() is None
         net.blobs["x"].data[...] = 1e30
         net.forward()
-        node, name = net.first_non_finite()
-        assert node.name == name == "conv"
+        found = net.first_non_finite()
+        assert found.where == 'blob "conv" of layer "conv" (Convolution)'
 
 
 def test_the_fast_plan_says_what_it_does_not_keep():

@@ -28,6 +28,9 @@ LAYERS = Flag("layers", "FILE[,FILE]", "Python files that register layer types o
 PYTHON = Flag(
     "allow_python_layers", "FOLDER", "let Python layers run the modules of this folder; they are refused without it"
 )
+CHECK_FINITE = Flag(
+    "check_finite", "", "stop at the first NaN or infinity in a blob or diff; with --plan inspect after each layer"
+)
 GPU = Flag("gpu", "ID", "accepted for Caffe's sake; everything runs on the CPU")
 
 HOW = (STAGE, THREADS, KERNELS, PLAN, LAYERS, PYTHON)

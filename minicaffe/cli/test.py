@@ -10,7 +10,7 @@ from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log, number, score_lines
-from .netflags import GPU, HOW, LEVEL, net_options
+from .netflags import CHECK_FINITE, GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -33,6 +33,7 @@ def run(options: dict[str, Any]) -> int:
         _jit.told_of_compiling(Compiling(screen)),
         Net(model, options["phase"], **how) as net,
     ):
+        net.check_finite = options["check_finite"]
         log.info("caffe.cpp:275", "Use CPU.")
         log.infos(net_lines(net))
         load_weights(net, options["weights"], log)
@@ -95,6 +96,7 @@ COMMAND = Command(
         Flag("phase", "PHASE", "TRAIN or TEST: which layers of the net to run", one_of("TRAIN", "TEST"), "TEST"),
         LEVEL,
         *HOW,
+        CHECK_FINITE,
         Flag("json", "", "print one JSON object per batch and one for the whole on stdout"),
         GPU,
     ),

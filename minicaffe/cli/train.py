@@ -11,7 +11,7 @@ from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, ignored_lines, tell_of_copies, warn_of_compiling, warn_of_gpu
 from .log import Log, build_lines
-from .netflags import GPU, HOW, LEVEL, net_options
+from .netflags import CHECK_FINITE, GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
@@ -46,6 +46,8 @@ def run(options: dict[str, Any]) -> int:
         )
         with contextlib.closing(solver):
             results.on_closed = solver.request_stop
+            for net in (solver.net, *solver.test_nets):
+                net.check_finite = options["check_finite"]
             _prepare(solver, options, log)
             log.info("caffe.cpp:239", "Starting Optimization")
             first, begin = solver.iter, time.perf_counter()
@@ -168,6 +170,7 @@ COMMAND = Command(
         Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
         replace(LEVEL, default=None),
         *HOW,
+        CHECK_FINITE,
         Flag(
             "plot", "FILE", "keep a picture of the curves up to date as it runs: .png, .svg or .pdf (needs matplotlib)"
         ),

@@ -2,6 +2,7 @@
 
 from .base import WHOLE, Execution, Span
 from .fast import FastExecution
+from .finite import NonFinite
 from .inspect import InspectExecution
 
-__all__ = ["WHOLE", "Execution", "FastExecution", "InspectExecution", "Span"]
+__all__ = ["WHOLE", "Execution", "FastExecution", "InspectExecution", "NonFinite", "Span"]

@@ -13,6 +13,7 @@ from ..errors import DataError, LayerError
 from ..graph import Graph, Node
 from ..layers.base import Shape, count
 from ..plan import Gradients
+from .finite import NonFinite, broken, refuse
 
 
 class Span(NamedTuple):
@@ -28,6 +29,7 @@ class Span(NamedTuple):
 
 
 WHOLE = Span()
+LATE = '; the fast plan looks once all layers have run, at the blobs it keeps: plan "inspect" looks after each layer'
 
 
 class Execution:
@@ -143,16 +145,43 @@ class Execution:
         if self._late or any(self.graph.values[top].shape != shape for top, shape in shapes.items()):
             self._follow(node, shapes)
 
-    def first_non_finite(self) -> tuple[Node, str] | None:
-        """The first layer, in running order, with a top that holds NaN or infinity, and the name of that top.
+    def forward_checked(self, span: Span = WHOLE) -> None:
+        """``forward``; NonFiniteError for the first top, of those that are kept, that holds NaN or infinity."""
+        self.forward(span)
+        refuse(self.first_non_finite(), LATE)
 
-        Only arrays that are kept can tell.
-        """
-        for node in self.graph.nodes:
-            for top in node.tops:
-                if self.data[top] is not None and not np.isfinite(self.data[top]).all():
-                    return node, self.graph.values[top].name
-        return None
+    def backward_checked(self, span: Span = WHOLE) -> None:
+        """``backward``; NonFiniteError for the first diff, of those that are kept, that holds NaN or infinity."""
+        self.backward(span)
+        for node in reversed(self.graph.nodes):
+            refuse(self._broken_bottom_diff(node) or self._broken_param_diff(node), LATE)
+
+    def first_non_finite(self) -> NonFinite | None:
+        """The first top, in running order, that holds NaN or infinity. Only arrays that are kept can tell."""
+        found = (self._broken_top(node) for node in self.graph.nodes)
+        return next(filter(None, found), None)
+
+    def first_non_finite_gradient(self) -> NonFinite | None:
+        """The first parameter, in the order of backward, whose diff holds NaN or infinity."""
+        found = (self._broken_param_diff(node) for node in reversed(self.graph.nodes))
+        return next(filter(None, found), None)
+
+    def _broken_top(self, node: Node) -> NonFinite | None:
+        values = self.graph.values
+        found = (broken(node, f'blob "{values[top].name}"', self.data[top]) for top in node.tops)
+        return next(filter(None, found), None)
+
+    def _broken_bottom_diff(self, node: Node) -> NonFinite | None:
+        pairs = zip(node.bottoms, self.gradients.bottoms[node.index])
+        names = ((bottom, f'blob "{self.graph.values[bottom].name}"') for bottom, wanted in pairs if wanted)
+        found = (broken(node, name, self.shown_diff(bottom), diff=True) for bottom, name in names)
+        return next(filter(None, found), None)
+
+    def _broken_param_diff(self, node: Node) -> NonFinite | None:
+        facts = (self.graph.params[i] for i in node.params)
+        pairs = ((f"parameter {fact.index} ({fact.label})", fact.index) for fact in facts)
+        found = (broken(node, name, node.layer.param_diffs[i], diff=True) for name, i in pairs)
+        return next(filter(None, found), None)
 
 
 def named(node: Node, error: DataError | LayerError) -> DataError | LayerError:

@@ -14,6 +14,7 @@ from ..plan import differentiates
 from ..plan.fast import fast_plan
 from ..runner import Runner
 from .base import WHOLE, Execution, Span
+from .finite import NonFinite
 
 
 class _Window:
@@ -127,14 +128,13 @@ class FastExecution(Execution):
             self.diff[last][...] = self.diff[first]
 
     def first_non_finite(self):
-        seen = super().first_non_finite()
-        value = self.runner.first_non_finite()
-        if value is None:
+        seen, kept = super().first_non_finite(), self.runner.first_non_finite()
+        if kept is None:
             return seen
-        value = self.graph.values[value]
-        if seen is not None and seen[0].index < value.producer:
+        value, number = self.graph.values[kept[0]], kept[1]
+        if seen is not None and seen.node.index <= value.producer:
             return seen
-        return self.graph.nodes[value.producer], value.name
+        return NonFinite(self.graph.nodes[value.producer], f'blob "{value.name}"', number)
 
     def parameters_changed(self):
         self._changed = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from ..arena import aligned_zeros
 from ..graph import Graph, Node, reshaped, rests
 from ..layers.base import Shape
 from ..plan import inspect_plan
-from .base import WHOLE, Execution
+from .base import WHOLE, Execution, Span
+from .finite import refuse
 
 
 class InspectExecution(Execution):
@@ -84,6 +85,15 @@ class InspectExecution(Execution):
             if span.after is not None:
                 span.after(node)
 
+    def forward_checked(self, span=WHOLE):
+        self.forward(_also_after(span, lambda node: refuse(self._broken_top(node))))
+
+    def backward_checked(self, span=WHOLE):
+        def look(node):
+            refuse(self._broken_bottom_diff(node) or self._broken_param_diff(node))
+
+        self.backward(_also_after(span, look))
+
     def give_shape(self, value, shape):
         producer = self.graph.values[value].producer
         self._reshape({value: shape}, producer, producer + 1)
@@ -126,3 +136,11 @@ class InspectExecution(Execution):
 def _fill_with_zeros(arrays) -> None:
     for array in arrays:
         array.fill(0)
+
+
+def _also_after(span: Span, call: Callable[[Node], None]) -> Span:
+    """The span with ``call`` called after each layer, before whoever else is told of it."""
+    if span.after is None:
+        return span._replace(after=call)
+    told = span.after
+    return span._replace(after=lambda node: [call(node), told(node)])

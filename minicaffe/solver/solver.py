@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from ..errors import NonFiniteError
+from ..execution import NonFinite
 from ..net import Net
 from ..proto import find
 from ..weights import CopyReport
@@ -132,8 +133,7 @@ class Solver:
         if not self.stopped_early:
             if param.display and self.iter % param.display == 0:
                 self._remember()
-                self.net.forward()
-                self._losses.append(self._finite(self.net.loss))
+                self._losses.append(self._pass(self.net, backward=False))
                 self.listener.final_loss(self.iter, self._smoothed())
             if param.test_interval and self.iter % param.test_interval == 0:
                 self.test_all()
@@ -213,7 +213,8 @@ class Solver:
         """Change the parameters by the gradients that are there, at this iteration's rate; ``iter`` stays."""
         norm = self.rule.gradient_norm()
         if not math.isfinite(norm):
-            self._give_up("gradient", self._first_bad_gradient())
+            where = self._where(self.net.first_non_finite_gradient(), "their sum of squares")
+            self._give_up(f"the gradient is not finite, first seen in {where}")
         self.rule.apply(self.lr, norm, self.iter)
 
     def share_weights(self, net: Net) -> None:
@@ -263,9 +264,7 @@ class Solver:
         loss = 0.0
         net = self._trace if shown and param.debug_info else self.net
         for _ in range(param.iter_size):
-            net.forward()
-            loss += self._finite(self.net.loss)
-            net.backward()
+            loss += self._pass(net)
         loss /= param.iter_size
         self._losses.append(loss)
         if shown:
@@ -331,25 +330,29 @@ class Solver:
 
     # -- what is not finite ----------------------------------------------------------------------------------
 
-    def _finite(self, loss: float) -> float:
-        if not math.isfinite(loss):
-            found = self.net.first_non_finite()
-            where = f'blob "{found[1]}" of layer "{found[0].name}" ({found[0].type})' if found else "the loss itself"
-            self._give_up("loss", where)
+    def _pass(self, net: Net | DebugTrace, backward: bool = True) -> float:
+        """Forward, and backward: the loss. Gives up where it, or with ``check_finite`` a blob, is not finite."""
+        try:
+            net.forward()
+            loss = self.net.loss
+            if not math.isfinite(loss):
+                where = self._where(self.net.first_non_finite())
+                raise NonFiniteError(f"the loss is not finite, first seen in {where}")
+            if backward:
+                net.backward()
+        except NonFiniteError as error:
+            self._give_up(str(error))
         return loss
 
-    def _first_bad_gradient(self) -> str:
-        for fact in self.net.graph.params:
-            node = self.net.graph.nodes[fact.node]
-            if not np.isfinite(self.net.params[node.name][fact.index].diff).all():
-                return f'parameter {fact.index} ({fact.label}) of layer "{node.name}" ({node.type})'
-        return "their sum of squares"
+    @staticmethod
+    def _where(found: NonFinite | None, otherwise: str = "the loss itself") -> str:
+        return otherwise if found is None else found.where
 
-    def _give_up(self, what: str, where: str) -> None:
-        """Put back what the iteration changed, write the last finite state, and say where it went wrong."""
+    def _give_up(self, what: str) -> None:
+        """Put back what the iteration changed, write the last finite state, and say what went wrong."""
         self.net.arena.state[...] = self._state_before
         self._losses = deque(self._losses_before, self.param.average_loss)
-        said = f"iteration {self.iter}: the {what} is not finite, first seen in {where}"
+        said = f"iteration {self.iter}: {what}"
         if not np.isfinite(self.net.arena.learned).all():
             raise NonFiniteError(f"{said}; the update before it overflowed, so no state is left to be written")
         model, _ = self._write([("train", self._place_before), *self._places()[1:]])

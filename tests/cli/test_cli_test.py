@@ -84,3 +84,14 @@ def test_bad_files_are_one_sentence(project, capsys, words, sentence):
     assert shown.out == ""
     assert shown.err.startswith("minicaffe: error: ") and sentence in shown.err
     assert shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("plan", ["fast", "inspect"])
+def test_check_finite(trained, capsys, plan):
+    assert main([*WORDS, "--check_finite", "--plan", plan]) == 0
+    capsys.readouterr()
+    trained.net(old="scale: 0.00390625", new="scale: 1e36")
+    assert main([*WORDS, "--check_finite", "--plan", plan]) == 2
+    shown = capsys.readouterr().err.splitlines()[-1]
+    assert shown.startswith('minicaffe: error: blob "') and " holds " in shown
+    assert ('"conv" of layer "conv" (Convolution) holds inf at ' in shown) == (plan == "inspect")

@@ -344,6 +344,15 @@ def test_a_loss_that_is_not_finite(project, capsys):
     assert "snap/tiny_iter_0.caffemodel" in project.files()
 
 
+def test_check_finite_names_layer_blob_and_number(project, capsys):
+    project.net(old="scale: 0.00390625", new="scale: 1e36")
+    words = ["train", "solver.prototxt", "--check_finite", "--plan", "inspect", "--set", *UNTESTED]
+    assert main(words) == 2
+    shown = capsys.readouterr().err.splitlines()[-1]
+    assert shown.startswith('minicaffe: error: iteration 0: blob "conv" of layer "conv" (Convolution) holds inf at 0, ')
+    assert "numbers are not finite; the state before this iteration is in snap/tiny_iter_0.caffemodel" in shown
+
+
 def test_a_folder_that_cannot_be_written(project, capsys):
     project.write("snap", "a file where the folder should be")
     assert main(["train", "solver.prototxt"]) == 2
