@@ -13,7 +13,7 @@ import numpy as np
 
 from .errors import LayerError, did_you_mean, shape_text
 
-__all__ = ["check_filler", "fill", "generator"]
+__all__ = ["check_filler", "fill", "filler_types", "generator"]
 
 
 def generator(seed: int, *stream: int) -> np.random.Generator:
@@ -51,11 +51,18 @@ def check_filler(filler, shape: Sequence[int] | None = None) -> None:
         )
 
 
+def filler_types() -> dict[str, str]:
+    """The filler types, each with what it fills a parameter with."""
+    return {name: (function.__doc__ or "").partition("\n")[0] for name, function in _TYPES.items()}
+
+
 def _constant(shape, filler, random):
+    """All numbers are ``value``."""
     return np.full(shape, filler.value)
 
 
 def _uniform(shape, filler, random):
+    """Uniform from ``min`` to ``max``."""
     return random.uniform(filler.min, filler.max, shape)
 
 

@@ -29,6 +29,7 @@ from . import (
     warmup,
 )
 from .flags import parse, split_command
+from .manual import manual
 from .signals import never_lost
 from .usage import command_help, overview
 
@@ -104,16 +105,22 @@ def _dispatch(words: list[str]) -> int:
         return 0
     commands = {command.name: command for command in COMMANDS}
     if name == "help" or name is None:
-        asked = rest[0] if name == "help" and rest else None
         if name is None and words and not _HELP.intersection(words):
             raise UsageError(f"no command given; expected one of {', '.join(commands)}")
-        print(overview(COMMANDS) if asked is None else command_help(_find(asked, commands)))
+        asked = [word for word in rest if word not in _HELP] if name == "help" else []
+        print("\n\n".join(_page(word, commands) for word in asked) or overview(COMMANDS))
         return 0
     command = _find(name, commands)
     if _HELP.intersection(rest):
         print(command_help(command))
         return 0
     return command.run(parse(command, rest))
+
+
+def _page(topic: str, commands) -> str:
+    """The help on a command, a layer type or a message of the schema."""
+    hyphened = topic.replace("_", "-")
+    return command_help(commands[hyphened]) if hyphened in commands else manual(topic, list(commands))
 
 
 def _find(name: str, commands):

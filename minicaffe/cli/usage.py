@@ -18,6 +18,7 @@ def overview(commands: Sequence[Command]) -> str:
         "",
         "usage: minicaffe COMMAND [flags]",
         "       minicaffe COMMAND --help",
+        "       minicaffe help TOPIC        a layer type, a message such as data_param, layers or solver",
         "       minicaffe --version",
         "",
         "commands:",

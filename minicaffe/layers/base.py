@@ -62,10 +62,11 @@ class Inferred:
 class Layer:
     """Base of all layer types.
 
-    Facts, declared on the class (``register`` sets the first four):
+    Facts, declared on the class (``register`` sets the first two, and ``bottoms, tops``):
 
     ``type``            Caffe's type name.
     ``options_field``   name of the LayerParameter message with its options, or None.
+    ``more_options``    names of further LayerParameter messages that the layer reads.
     ``bottoms, tops``   (least, most) numbers of blobs taken and given; most None means no limit.
     ``backward_reads``  what ``backward`` reads besides ``top_diffs``: any of "bottoms" and "tops".
     ``in_place``        whether top 0 may be the same array as bottom 0, in forward and in backward.
@@ -90,6 +91,7 @@ class Layer:
 
     type: str = ""
     options_field: str | None = None
+    more_options: tuple[str, ...] = ()
     bottoms: tuple[int, int | None] = (1, 1)
     tops: tuple[int, int | None] = (1, 1)
     backward_reads: tuple[str, ...] = ()

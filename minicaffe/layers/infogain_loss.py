@@ -28,6 +28,7 @@ class InfogainLoss(Layer):
     """
 
     loss = True
+    more_options = ("loss_param",)
     no_gradient = (1, 2)
     reads_files = True
 

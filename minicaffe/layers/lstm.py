@@ -13,7 +13,9 @@ class LSTM(Recurrent):
     """y_t = h_t, (c_t, h_t) = LSTMUnit(c_{t-1}, gates_t, cont_t),
     gates_t = W_xc x_t + b_c + W_hc (cont_t h_{t-1}) (+ W_xc_static x_static).
 
-    Bottoms, tops and state: ``layers/recurrent.py``; the state is h, c. Parameters: W_xc (4 D, inputs), b_c (4 D),
+    Bottoms: x (T, N, ...); cont (T, N), 0 where a sequence begins, else 1; perhaps x_static (N, ...); with
+    ``expose_hidden`` h and c before the first step, (1, N, D) each. Tops: y (T, N, D); with ``expose_hidden`` h and c
+    after the last step. More of the state: ``layers/recurrent.py``. Parameters: W_xc (4 D, inputs), b_c (4 D),
     W_xc_static (4 D, static inputs) if there is x_static, W_hc (4 D, D), D = num_output; gates in the order i, f, o, g.
     Source: Hochreiter and Schmidhuber, Neural Computation 9(8), 1997; Caffe's LSTM. Raises LayerError for a num_output
     of 0, and for numbers and shapes of bottoms and tops that do not fit.

@@ -22,6 +22,8 @@ class MemoryData(Layer):
     Raises LayerError for sizes that are missing, DataError for arrays that do not fit and for a forward without any.
     """
 
+    more_options = ("transform_param",)
+
     def setup(self):
         missing = [name for name in _SIZES if getattr(self.options, name) < 1]
         if missing:

@@ -21,6 +21,7 @@ class PrefetchedLayer(Layer):
     """
 
     reads_files = True
+    more_options = ("transform_param",)
 
     def setup(self):
         self._source: Source | None = None

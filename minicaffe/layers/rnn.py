@@ -13,7 +13,9 @@ from .recurrent import Recurrent
 class RNN(Recurrent):
     """y_t = tanh(W_ho h_t + b_o), h_t = tanh(W_xh x_t + b_h + W_hh (cont_t h_{t-1}) (+ W_xh_static x_static)).
 
-    Bottoms, tops and state: ``layers/recurrent.py``. Parameters: W_xh (D, inputs), b_h (D), W_xh_static (D, static
+    Bottoms: x (T, N, ...); cont (T, N), 0 where a sequence begins, else 1; perhaps x_static (N, ...); with
+    ``expose_hidden`` h before the first step, (1, N, D). Tops: y (T, N, D); with ``expose_hidden`` h after the last
+    step. More of the state: ``layers/recurrent.py``. Parameters: W_xh (D, inputs), b_h (D), W_xh_static (D, static
     inputs) if there is x_static, W_hh (D, D), W_ho (D, D), b_o (D), D = num_output. Source: Caffe's RNN. Raises
     LayerError for a num_output of 0, and for numbers and shapes of bottoms and tops that do not fit.
     """

@@ -20,6 +20,7 @@ class SigmoidCrossEntropyLoss(Layer):
     """
 
     loss = True
+    more_options = ("loss_param",)
     no_gradient = (1,)
     backward_reads = ("bottoms",)
 

@@ -26,6 +26,7 @@ class SoftmaxWithLoss(Layer):
     """
 
     loss = True
+    more_options = ("loss_param",)
     no_gradient = (1,)
 
     def setup(self):

@@ -32,3 +32,9 @@ def is_repeated(field) -> bool:
     """Whether a field holds any number of values."""
     known = getattr(field, "is_repeated", None)
     return field.label == field.LABEL_REPEATED if known is None else known
+
+
+def is_required(field) -> bool:
+    """Whether a message makes no sense without the field."""
+    known = getattr(field, "is_required", None)
+    return field.label == field.LABEL_REQUIRED if known is None else known

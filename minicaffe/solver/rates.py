@@ -1,15 +1,4 @@
-"""Learning-rate policies: pure functions of the iteration, with Caffe's names and fields.
-
-==========  ==============================================================================
-fixed       base_lr
-step        base_lr * gamma ^ floor(iter / stepsize)
-exp         base_lr * gamma ^ iter
-inv         base_lr * (1 + gamma * iter) ^ -power
-multistep   base_lr * gamma ^ (number of stepvalues that iter has reached)
-poly        base_lr * (1 - iter / max_iter) ^ power
-sigmoid     base_lr / (1 + exp(-gamma * (iter - stepsize)))
-==========  ==============================================================================
-"""
+"""Learning-rate policies: pure functions of the iteration, with Caffe's names and fields."""
 
 from __future__ import annotations
 
@@ -17,7 +6,18 @@ import math
 
 from ..errors import SolverError, did_you_mean
 
-_NEEDS = {
+POLICIES = {
+    "fixed": "base_lr",
+    "step": "base_lr * gamma ^ floor(iter / stepsize)",
+    "exp": "base_lr * gamma ^ iter",
+    "inv": "base_lr * (1 + gamma * iter) ^ -power",
+    "multistep": "base_lr * gamma ^ (number of stepvalues that iter has reached)",
+    "poly": "base_lr * (1 - iter / max_iter) ^ power",
+    "sigmoid": "base_lr / (1 + exp(-gamma * (iter - stepsize)))",
+}
+"""The rate of iteration iter under each policy."""
+
+_NEEDS: dict[str, tuple[str, ...]] = {
     "fixed": (),
     "step": ("gamma", "stepsize"),
     "exp": ("gamma",),

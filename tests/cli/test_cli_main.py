@@ -53,7 +53,7 @@ def test_nothing_heavy_is_loaded_before_a_command_needs_it(code):
         (["trian"], '"trian" is no command; did you mean "train"?'),
         (["upsample"], '"upsample" is no command; expected one of train, test, time, '),
         (["device_qeury"], '"device_qeury" is no command; did you mean "device-query"?'),
-        (["help", "tset"], '"tset" is no command; did you mean "test"?'),
+        (["help", "tset"], '"tset" is no command, layer type or message; did you mean "test"?'),
         (["--json"], "no command given; expected one of train, test, time, "),
         (["train", "s", "--snapshot", "a", "--weights", "b"], "--snapshot resumes a training and --weights begins"),
         (["test", "n"], "test needs weights; expected --weights FILE"),
