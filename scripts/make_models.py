@@ -10,10 +10,10 @@ nets are written twice, with data and loss and for use; solvers are written by h
 import sys
 from pathlib import Path
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
-DEFAULTS = {"kernel_size": 0, "stride": 1, "pad": 0, "group": 1}
-MSRA = 'weight_filler { type: "msra" }'
+from bn_study_nets import NETS, study_net
+from net_text import Text
 
+MODELS = Path(__file__).resolve().parent.parent / "models"
 CIFAR_DATA = """
 layer {
   name: "data"
@@ -67,67 +67,6 @@ layer {
   top: "loss"
 }
 """
-
-
-class Text:
-    """The text of one net. Each method adds layers and returns the top they end in.
-
-    ``averages``: the moving_average_fraction of every BatchNorm, where it is not the default.
-    """
-
-    def __init__(self, name: str, comment: str, averages: float | None = None):
-        self.text = f'# {comment}\nname: "{name}"\n'
-        self.averages = averages
-
-    def layer(self, kind: str, name: str, bottoms, top: str, options: str = "") -> str:
-        bottoms = [bottoms] if isinstance(bottoms, str) else bottoms
-        lines = [f'name: "{name}"', f'type: "{kind}"', *(f'bottom: "{x}"' for x in bottoms), f'top: "{top}"']
-        body = "\n  ".join([*lines, options] if options else lines)
-        self.text += f"layer {{\n  {body}\n}}\n"
-        return top
-
-    def add(self, text: str) -> None:
-        self.text += text.removeprefix("\n")
-
-    def input(self, size: int) -> str:
-        shape = f"input_param {{ shape {{ dim: 1 dim: 3 dim: {size} dim: {size} }} }}"
-        return self.layer("Input", "data", [], "data", shape)
-
-    def conv(self, x, name, outputs, kernel, stride=1, pad=0, group=1, bias=True) -> str:
-        fields = window(kernel, stride, pad, group=group) + ("" if bias else " bias_term: false")
-        return self.layer("Convolution", name, x, name, f"convolution_param {{ num_output: {outputs}{fields} {MSRA} }}")
-
-    def norm(self, x, norm_name, scale_name) -> str:
-        """BatchNorm and Scale in place."""
-        options = f"batch_norm_param {{ moving_average_fraction: {self.averages} }}" if self.averages else ""
-        self.layer("BatchNorm", norm_name, x, x, options)
-        return self.layer("Scale", scale_name, x, x, "scale_param { bias_term: true }")
-
-    def relu(self, x, name) -> str:
-        return self.layer("ReLU", name, x, x)
-
-    def pool(self, x, name, kind, kernel=None, stride=1, pad=0) -> str:
-        fields = window(kernel, stride, pad) if kernel else " global_pooling: true"
-        return self.layer("Pooling", name, x, name, f"pooling_param {{ pool: {kind}{fields} }}")
-
-    def lrn(self, x, name) -> str:
-        return self.layer("LRN", name, x, name, "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
-
-    def product(self, x, name, outputs, bias=True) -> str:
-        fields = f"num_output: {outputs}" + ("" if bias else " bias_term: false")
-        return self.layer("InnerProduct", name, x, name, f"inner_product_param {{ {fields} {MSRA} }}")
-
-    def dropout(self, x, name, ratio) -> str:
-        return self.layer("Dropout", name, x, x, f"dropout_param {{ dropout_ratio: {ratio} }}")
-
-    def softmax(self, x) -> str:
-        return self.layer("Softmax", "prob", x, "prob")
-
-
-def window(kernel, stride, pad, group=1) -> str:
-    """Those of these fields that differ from Caffe's defaults, each with a space in front."""
-    fields = {"kernel_size": kernel, "stride": stride, "pad": pad, "group": group}
-    return "".join(f" {field}: {value}" for field, value in fields.items() if value != DEFAULTS[field])
 
 
 def resnet20(net: Text) -> str:
@@ -314,6 +253,8 @@ def files() -> dict[str, str]:
         net.add(data)
         net.add(LOSS % {"bottom": layers(net)})
         written[f"{name}/train_test.prototxt"] = net.text
+    for name in NETS:
+        written[f"bn_study/{name}.prototxt"] = study_net(name, LOSS)
     return written
 
 

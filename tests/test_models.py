@@ -47,7 +47,7 @@ def in_root(root, monkeypatch):
 def test_the_models_of_the_scope_are_there():
     trained = {"cifar10_bn", "cifar10_bn_scale", "cifar10_quick", "cifar10_full", "lenet", "shapes10_bn", "resnet20"}
     assert trained | NOISE == set(TRAINED)
-    assert set(TRAINED) | {"caffenet", "googlenet", "mobilenet", "resnet50"} == set(NAMES)
+    assert set(TRAINED) | {"bn_study", "caffenet", "googlenet", "mobilenet", "resnet50"} == set(NAMES)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -161,6 +161,6 @@ def test_the_generated_files_are_those_of_the_script(monkeypatch):
     from make_models import files
 
     written = files()
-    assert {path.partition("/")[0] for path in written} == set(SIZES)
+    assert {path.partition("/")[0] for path in written} == {*SIZES, "bn_study"}
     for path, text in written.items():
         assert (MODELS / path).read_text() == text, f"{path}: run scripts/make_models.py"
