@@ -13,6 +13,7 @@ from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
 from . import (
     check,
+    completion,
     convert_imageset,
     data,
     device_query,
@@ -53,6 +54,7 @@ COMMANDS = (
     upgrade.COMMAND,
     device_query.COMMAND,
     warmup.COMMAND,
+    completion.COMMAND,
 )
 
 _HELP = {"-h", "-help", "--help"}

@@ -77,15 +77,22 @@ def whole(least: int | None = None) -> Callable[[str], int]:
     return convert
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    """A converter that accepts just these words."""
+class OneOf:
+    """A converter that accepts just these ``words``."""
 
-    def convert(text: str) -> str:
-        if text not in words:
-            raise UsageError(f'"{text}"; expected {", ".join(words[:-1])} or {words[-1]}{did_you_mean(text, words)}')
+    def __init__(self, words: tuple[str, ...]):
+        self.words = words
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
+            expected = f"{', '.join(self.words[:-1])} or {self.words[-1]}"
+            raise UsageError(f'"{text}"; expected {expected}{did_you_mean(text, self.words)}')
         return text
 
-    return convert
+
+def one_of(*words: str) -> OneOf:
+    """A converter that accepts just these words."""
+    return OneOf(words)
 
 
 def comma_list(text: str) -> tuple[str, ...]:
