@@ -25,6 +25,7 @@ from pathlib import Path
 
 from bn_study_nets import BATCH, WINDOW
 from bn_study_plan import Training, trainings
+from bn_study_report import draw, report
 
 MODELS = Path(__file__).resolve().parent.parent / "models" / "bn_study"
 BASE_RATE = 0.01
@@ -116,6 +117,20 @@ def run_all(work: list[tuple[Training, int]], data: str, iterations: int | None,
             raise
 
 
+def write_report(results: list[dict], out: Path) -> None:
+    """table.md, and study.png, study-dark.png and study.svg where matplotlib is installed."""
+    from minicaffe.errors import UsageError
+
+    (out / "table.md").write_text(report(results))
+    print(f"wrote {out / 'table.md'}")
+    try:
+        for name, dark in (("study.png", False), ("study-dark.png", True), ("study.svg", False)):
+            draw(results, out / name, dark)
+            print(f"wrote {out / name}")
+    except UsageError as error:
+        print(f"no pictures: {error}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -142,6 +157,7 @@ def main() -> int:
     if work:
         run_all(work, str(args.data.resolve()), args.iterations, args.jobs, path)
         print(f"{len(work)} trainings in {(time.perf_counter() - began) / 60:.1f} minutes")
+    write_report(read_results(path), args.out)
     return 0
 
 
