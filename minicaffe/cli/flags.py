@@ -159,7 +159,7 @@ def _in_words(names: list[str]) -> str:
 def _unset(flag: Flag):
     if flag.pairs:
         return {}
-    return flag.default if flag.value else False
+    return flag.default if flag.value else bool(flag.default)
 
 
 _TRUTHS = {

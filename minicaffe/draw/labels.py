@@ -31,14 +31,33 @@ def get_edge_label(layer) -> str:
     return str(layer.inner_product_param.num_output) if layer.type == "InnerProduct" else ""
 
 
-def get_layer_label(layer, rankdir: str) -> str:
-    """Name, type and windows of a layer, in one line for vertical drawings, else in several."""
+def get_layer_lr_mult(layer) -> str:
+    """The lr_mult of weights and bias, "1, 2", of the layers that have them; "" for all others."""
+    options = {"Convolution": "convolution_param", "Deconvolution": "convolution_param"}
+    options["InnerProduct"] = "inner_product_param"
+    if layer.type not in options:
+        return ""
+    count = 2 if getattr(layer, options[layer.type]).bias_term else 1
+    specs = [*layer.param, *[caffe_pb2.ParamSpec()] * count]
+    return ", ".join(f"{spec.lr_mult:g}" for spec in specs[:count])
+
+
+def get_layer_label(layer, rankdir: str, display_lrm: bool = False) -> str:
+    """Name, type and windows of a layer, in one line for vertical drawings, else in several.
+
+    With ``display_lrm`` also the lr_mult of convolutions and inner products.
+    """
     separator = " " if rankdir in ("TB", "BT") else "\n"
-    return separator.join(layer_lines(layer))
+    return separator.join(layer_lines(layer, display_lrm))
 
 
-def layer_lines(layer) -> list[str]:
+def layer_lines(layer, display_lrm: bool = False) -> list[str]:
     """Name, type, and what tells layers of a type apart, each a line."""
+    rates = get_layer_lr_mult(layer) if display_lrm else ""
+    return [*_plain_lines(layer), *([f"lr_mult: {rates}"] if rates else [])]
+
+
+def _plain_lines(layer) -> list[str]:
     lines = [layer.name, f"({layer.type})"]
     if layer.type == "Pooling":
         o = layer.pooling_param
@@ -52,6 +71,12 @@ def layer_lines(layer) -> list[str]:
         lines += [f"dilation: {_text(o.dilation)}"] if set(o.dilation) - {1} else []
         lines += [f"groups: {o.group}"] if o.group != 1 else []
     return lines
+
+
+def short(text: str, most: int = 48) -> str:
+    """``text``, with its middle left out where it is too long for a box."""
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
 
 
 def _windows(kernel: str, stride: str, pad: str) -> list[str]:

@@ -4,50 +4,112 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
-from ..data.images import pillow
-from .layout import LINE, Picture, Point, Route
+from ..errors import UsageError
+from .layout import LINE, PADDING, Label, Picture, Placed, Point, Route
+from .tones import DARK, INK, LIGHT, Tones
 
 _SCALE = 2
-_LARGEST = 120_000_000  # pixels; a drawing beyond it is made smaller
+_LARGEST, _LONGEST = 120_000_000, 32_000  # pixels, and those of a side; a drawing beyond either is made smaller
 _STEPS = 12  # straight pieces of a curve
+_LETTERS = 11
 
 
-def png_bytes(picture: Picture) -> bytes:
-    """The PNG's bytes; DataError where pillow is not installed."""
-    Image = pillow()
-    from PIL import ImageDraw, ImageFont
-
-    scale = min(_SCALE, math.sqrt(_LARGEST / (picture.width * picture.height)))
-    image = Image.new("RGB", (math.ceil(picture.width * scale), math.ceil(picture.height * scale)), "white")
-    draw = ImageDraw.Draw(image)
+def png_bytes(picture: Picture, dark: bool = False) -> bytes:
+    """The PNG's bytes, on white, or with ``dark`` on a dark ground; UsageError where pillow is not installed."""
     try:
-        font = ImageFont.load_default(11 * scale)
-    except TypeError:  # pillow before 10.1 has one size
-        font = ImageFont.load_default()
+        from PIL import Image
+    except ImportError:
+        raise UsageError(
+            "a drawing as png needs pillow, which is not installed: pip install minicaffe[draw] "
+            "(svg and dot need nothing)"
+        ) from None
+    tones, scale = DARK if dark else LIGHT, png_scale(picture)
+    size = (math.ceil(picture.width * scale), math.ceil(picture.height * scale))
+    image = Image.new("RGB", size, tones.ground)
+    painter = _Painter(image, scale, tones)
     for route in picture.routes:
-        curve = [(x * scale, y * scale) for x, y in _curve(route)]
-        draw.line(curve, fill="#666666", width=max(1, round(scale)))
-        draw.polygon(_tip(curve, 8 * scale), fill="#666666")
-        if route.label:
-            x, y = route.label_at
-            draw.text((x * scale, (y - 10) * scale), _plain(route.label), fill="#555555", font=font)
+        painter.route(route)
+    for label in picture.labels:
+        painter.label(label)
     for placed in picture.boxes:
-        left, top = placed.x - placed.width / 2, placed.y - placed.height / 2
-        corners = [left * scale, top * scale, (left + placed.width) * scale, (top + placed.height) * scale]
-        draw.rounded_rectangle(corners, 5 * scale, fill=placed.box.color, outline="#333333", width=max(1, round(scale)))
-        above = placed.y - len(placed.box.lines) * LINE / 2 + 1
-        for i, line in enumerate(map(_plain, placed.box.lines)):
-            x = placed.x * scale - draw.textlength(line, font=font) / 2
-            draw.text((x, (above + i * LINE) * scale), line, fill="#111111", font=font)
+        painter.box(placed)
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
 
 
+def png_scale(picture: Picture) -> float:
+    """Pixels of the PNG to one of the picture: 2, or fewer where it would be too large for programs that show it."""
+    area, side = picture.width * picture.height, max(picture.width, picture.height)
+    return min(_SCALE, math.sqrt(_LARGEST / area), _LONGEST / side)
+
+
+class _Painter:
+    """Paints on an image, ``scale`` pixels to each of the picture."""
+
+    def __init__(self, image, scale: float, tones: Tones):
+        from PIL import ImageDraw
+
+        self._draw = ImageDraw.Draw(image)
+        self._scale, self._tones = scale, tones
+        self._thick = max(1, round(scale))
+        self._fonts: dict[int, object] = {}
+
+    def route(self, route: Route) -> None:
+        curve = [(x * self._scale, y * self._scale) for x, y in _curve(route)]
+        self._draw.line(curve, fill=self._tones.arrow, width=self._thick)
+        self._draw.polygon(_tip(curve, 8 * self._scale), fill=self._tones.arrow)
+
+    def label(self, label: Label) -> None:
+        wide = max(self._draw.textlength(_plain(line), font=self._font(_LETTERS)) for line in label.lines) / self._scale
+        ground = replace(label, width=min(label.width, wide + 8))
+        self._draw.rectangle(self._corners(ground), fill=self._tones.ground)
+        for i, line in enumerate(label.lines):
+            self._text(line, label.x, label.y - label.height / 2 + 2 + i * LINE, label.width - 4, self._tones.label)
+
+    def box(self, placed: Placed) -> None:
+        box, top = placed.box, placed.y - placed.height / 2
+        frame = {"radius": 5 * self._scale, "width": self._thick}
+        corners, room = self._corners(placed), placed.width - PADDING
+        self._draw.rounded_rectangle(corners, fill=box.color, outline=self._tones.rim, **frame)
+        for i, line in enumerate(box.lines):
+            self._text(line, placed.x, top + PADDING + i * LINE, room, INK)
+        if box.mark:
+            base = PADDING + len(box.lines) * LINE
+            left, _, right, end = corners
+            strip = [left, (top + base + 3) * self._scale, right, end]
+            self._draw.rounded_rectangle(strip, fill=box.mark_color, corners=(False, False, True, True), **frame)
+            self._text(box.mark, placed.x, top + base + 5, room, "#ffffff")
+
+    def _corners(self, item: Label | Placed) -> list[float]:
+        left, top = item.x - item.width / 2, item.y - item.height / 2
+        return [side * self._scale for side in (left, top, left + item.width, top + item.height)]
+
+    def _text(self, line: str, x: float, top: float, room: float, color: str) -> None:
+        """A line with its middle at ``x``, in smaller letters where it is wider than ``room``."""
+        line, size = _plain(line), _LETTERS
+        while size > 4 and self._draw.textlength(line, font=self._font(size)) > room * self._scale:
+            size -= 1
+        font = self._font(size)
+        left = x * self._scale - self._draw.textlength(line, font=font) / 2
+        self._draw.text((left, (top + (LINE - size) / 2 - 1) * self._scale), line, fill=color, font=font)
+
+    def _font(self, size: int):
+        from PIL import ImageFont
+
+        if size not in self._fonts:
+            try:
+                self._fonts[size] = ImageFont.load_default(size * self._scale)
+            except TypeError:  # pillow before 10.1 has one size
+                self._fonts[size] = ImageFont.load_default()
+        return self._fonts[size]
+
+
 def _plain(text: str) -> str:
     """Text that the font of every pillow can write."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+    return text.replace("…", "...").encode("latin-1", "replace").decode("latin-1")
 
 
 def _curve(route: Route) -> list[Point]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from ..errors import UsageError
-from .diagram import IN_PLACE, MISSING, layers_of
+from ..proto import net_file
 from .labels import choose_color_by_layertype, get_edge_label, get_layer_label
+from .states import plain_states
+from .tones import IN_PLACE, OPEN
 
 
-def get_pydot_graph(caffe_net, rankdir: str, label_edges: bool = True, phase: int | str | None = None):
+def get_pydot_graph(
+    caffe_net, rankdir: str, label_edges: bool = True, phase: int | str | None = None, display_lrm: bool = False
+):
     """The ``pydot.Dot`` of a NetParameter. ``phase``: TRAIN, TEST, or None for all layers.
+
+    ``display_lrm``: with the lr_mult of convolutions and inner products.
 
     Raises UsageError where pydot is not installed.
     """
@@ -16,7 +22,7 @@ def get_pydot_graph(caffe_net, rankdir: str, label_edges: bool = True, phase: in
         import pydot
     except ImportError:
         raise UsageError(
-            "get_pydot_graph needs pydot, which is not installed: pip install pydot "
+            "get_pydot_graph needs pydot, which is not installed: pip install minicaffe[draw] "
             "(draw_net_to_file writes svg, png and dot without it)"
         ) from None
     graph = pydot.Dot(_quoted(caffe_net.name or "Net"), graph_type="digraph", rankdir=rankdir)
@@ -26,14 +32,16 @@ def get_pydot_graph(caffe_net, rankdir: str, label_edges: bool = True, phase: in
         name = _quoted(f"{blob}_blob")
         if name not in blobs:
             blobs.add(name)
-            graph.add_node(pydot.Node(name, label=_quoted(blob), shape="octagon", fillcolor=MISSING, style="filled"))
+            graph.add_node(pydot.Node(name, label=_quoted(blob), shape="octagon", fillcolor=OPEN, style="filled"))
         return name
 
-    for layer in layers_of(caffe_net, phase):
+    param = net_file(caffe_net).param
+    for index in sorted({i for state in plain_states(param, phase) for i in state.layers}):
+        layer = param.layer[index]
         in_place = len(layer.bottom) == len(layer.top) == 1 and layer.bottom[0] == layer.top[0]
         node = _quoted(f"{layer.name}_{layer.type}")
         color = IN_PLACE if in_place else choose_color_by_layertype(layer.type)
-        label = _quoted(get_layer_label(layer, rankdir))
+        label = _quoted(get_layer_label(layer, rankdir, display_lrm))
         graph.add_node(pydot.Node(node, label=label, shape="box", fillcolor=color, style="filled"))
         for blob in layer.bottom:
             graph.add_edge(pydot.Edge(blob_node(blob), node))
