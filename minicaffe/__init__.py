@@ -29,6 +29,13 @@ _HOMES = {
     "set_device": "settings",
     "has_nccl": "settings",
     "set_random_seed": "settings",
+    "set_multiprocess": "settings",
+    "set_solver_count": "settings",
+    "set_solver_rank": "settings",
+    "solver_count": "settings",
+    "solver_rank": "settings",
+    "NCCL": "settings",
+    "Timer": "settings",
     "init_log": "settings",
     "log": "settings",
     "install_as_caffe": "user_code",
@@ -47,6 +54,7 @@ _HOMES = {
     "io": "io",
     "errors": "errors",
     "proto": "proto",
+    "pycaffe": "pycaffe",
 }
 _UNDER = {"Layer": "PythonLayer", "layer_type_list": "layer_types"}  # what is called otherwise in its home
 

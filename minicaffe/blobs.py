@@ -16,7 +16,11 @@ __all__ = ["Blob", "ParamBlob", "ValueBlob"]
 
 
 class Blob(Sized):
-    """An array and its gradient: ``data`` and ``diff``, both writable views of the net's own memory."""
+    """An array and its gradient: ``data`` and ``diff``, both writable views of the net's own memory.
+
+    Arrays are C-contiguous, float32 unless the net was built with another ``dtype``. Write into them
+    (``blob.data[...] = x``); another array cannot take their place.
+    """
 
     __slots__ = ("_data", "_diff")
 
@@ -25,10 +29,15 @@ class Blob(Sized):
 
     @property
     def data(self) -> np.ndarray:
+        """The numbers, of shape ``shape``. Raises UsageError where the fast plan keeps none."""
         return self._data
 
     @property
     def diff(self) -> np.ndarray:
+        """The gradient of the net's loss with respect to ``data``, after ``backward``; of the same shape.
+
+        Raises UsageError where the fast plan keeps none.
+        """
         return self._diff
 
     @property
@@ -37,7 +46,10 @@ class Blob(Sized):
         return self._data.shape
 
     def reshape(self, *shape: int) -> None:
-        """Give an input of the net another shape; the net follows in ``net.reshape()`` or in its next forward."""
+        """Give an input of the net another shape; the net follows in ``net.reshape()`` or in its next forward.
+
+        Raises UsageError for other blobs, for dimensions below 1 and for more than 2^31 - 1 numbers.
+        """
         raise UsageError("a parameter cannot be given another shape; expected an input of the net")
 
     def __repr__(self) -> str:

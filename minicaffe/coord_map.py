@@ -21,6 +21,7 @@ from .net_spec import layers as L
 
 __all__ = [
     *("PASS_THROUGH_LAYERS", "CoordMapError", "CropError"),
+    *("AxisMismatchException", "UndefinedMapException"),
     *("compose", "coord_map", "coord_map_from_to", "crop", "inverse"),
 ]
 
@@ -36,6 +37,9 @@ _IDENTITY: Map = (None, np.ones(1), np.zeros(1))
 
 class CoordMapError(UsageError, RuntimeError):
     """Two tops between which no map can be told."""
+
+
+UndefinedMapException = AxisMismatchException = CoordMapError  # pycaffe's two names
 
 
 class CropError(UsageError, AssertionError):

@@ -22,7 +22,7 @@ from .kernels.choice import KERNELS
 from .layers.base import count
 from .parameters import Parameters
 from .plan import Gradients, needed_gradients
-from .proto import NetFile, find, read_net, read_weights, write_weights, write_weights_hdf5
+from .proto import NetFile, caffe_pb2, find, net_file, read_net, read_weights, write_weights, write_weights_hdf5
 from .running import Hooks, Running
 from .settings import fresh_seed
 from .weights import CopyReport, copy_arrays
@@ -40,7 +40,7 @@ _PHASES = {TRAIN: "TRAIN", TEST: "TEST", "TRAIN": "TRAIN", "TEST": "TEST"}
 
 
 class Net(Running):
-    """The net of ``file`` (a path, or a NetFile) in ``phase`` (TRAIN, TEST, or their names).
+    """The net of ``network_file`` (a path, or a NetFile) in ``phase`` (TRAIN, TEST, or their names).
 
     ``weights``: a caffemodel, or several separated by commas. ``seed``: of fillers, dropout and random crops; the
     same seed gives the same numbers on any machine and any number of threads. ``dtype``: "float32", or "float64"
@@ -56,7 +56,7 @@ class Net(Running):
 
     def __init__(
         self,
-        file: str | os.PathLike | NetFile,
+        network_file: str | os.PathLike | NetFile,
         phase: int | str,
         level: int | str | None = None,
         stages: Iterable[str] | None = None,
@@ -83,7 +83,7 @@ class Net(Running):
             raise UsageError(f"seed is {seed}; expected at least 0")
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise UsageError(f"dtype is {np.dtype(dtype).name}; expected float32 or float64")
-        source = file if isinstance(file, NetFile) else read_net(os.fspath(file))
+        source = network_file if isinstance(network_file, NetFile) else read_net(os.fspath(network_file))
         self.seed = fresh_seed() if seed is None else int(seed)
         self.dtype = np.dtype(dtype)
         self._hooks = {"forward": Hooks([], []), "backward": Hooks([], [])}
@@ -111,6 +111,26 @@ class Net(Running):
         except BaseException:
             close_layers(node.layer for node in graph.nodes)
             raise
+
+    @classmethod
+    def from_proto(
+        cls,
+        proto,
+        phase: int | str,
+        level: int | str | None = None,
+        stages: Iterable[str] | None = None,
+        weights: str | os.PathLike | None = None,
+        **how,
+    ) -> Net:
+        """The net of a NetParameter, such as ``NetSpec.to_proto`` returns, which stays as it is.
+
+        The other arguments are those of ``Net``; relative paths are taken from the working directory. Raises what
+        ``Net`` raises, and UsageError for another message.
+        """
+        if getattr(getattr(proto, "DESCRIPTOR", None), "full_name", "") != "caffe.NetParameter":
+            raise UsageError(f"the net is a {type(proto).__name__}; expected a NetParameter")
+        source = net_file(caffe_pb2.NetParameter.FromString(proto.SerializeToString()))
+        return cls(source, phase, level, stages, weights, **how)
 
     # -- building --------------------------------------------------------------------------------------------
 
@@ -227,10 +247,12 @@ class Net(Running):
 
     @property
     def name(self) -> str:
+        """The net's name, as its file has it."""
         return self.graph.name
 
     @property
     def phase(self) -> int:
+        """TRAIN (0) or TEST (1)."""
         return TRAIN if self.graph.phase == "TRAIN" else TEST
 
     @property
@@ -244,8 +266,9 @@ class Net(Running):
         return needed_gradients(self.graph)
 
     @property
-    def blob_loss_weights(self) -> dict[str, float]:
-        weights = dict.fromkeys(self.blobs, 0.0)
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """By blob: how often it counts in the net's loss; 0 for all that are no loss."""
+        weights = OrderedDict.fromkeys(self.blobs, 0.0)
         weights.update((value.name, weight) for value, weight in self.graph.loss_values())
         return weights
 

@@ -16,6 +16,7 @@ from .blobs import Blob
 from .errors import UsageError, did_you_mean, shape_text
 from .execution import WHOLE, Execution, Span
 from .graph import Graph, Node
+from .numbered import Numbered
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Hooks:
         return lambda node: [call(node.index) for call in calls]
 
 
-class Running:
+class Running(Numbered):
     """What Net can do once it is built. It has ``blobs`` by name, its ``graph``, and an Execution that runs it."""
 
     blobs: OrderedDict[str, Blob]
@@ -54,8 +55,11 @@ class Running:
         """Run the layers from ``start`` to ``end`` (names, both included; the whole net where not given).
 
         ``inputs`` are arrays for all of the net's inputs, by name. Returns arrays by name: the net's outputs, or with
-        ``end`` that layer's tops, and ``blobs`` beside them. Raises UsageError for inputs that do not match the net's.
+        ``end`` that layer's tops, and ``blobs`` beside them. They are the net's own memory, which the next forward
+        overwrites. Raises UsageError for inputs that do not match the net's, for names that the net lacks, and for
+        parts of a net under the fast plan; DataError for what the data or labels hold.
         """
+        self._known(blobs)
         first, last = self._index(start, 0), self._index(end, None)
         if inputs:
             self._fill_blobs(self.inputs, inputs, "input", "data")
@@ -69,8 +73,10 @@ class Running:
         """Run the layers from ``start`` back to ``end``; parameter diffs add up.
 
         ``outputs`` are diffs for all of the net's outputs, by name. Returns diffs by name: of the net's inputs, or with
-        ``end`` of that layer's bottoms, and of ``diffs`` beside them.
+        ``end`` of that layer's bottoms, and of ``diffs`` beside them. Raises UsageError as ``forward`` does, and under
+        the fast plan in phase TEST.
         """
+        self._known(diffs)
         first, last = self._index(end, 0), self._index(start, None)
         if outputs:
             self._fill_blobs(self.outputs, outputs, "output", "diff")
@@ -96,6 +102,11 @@ class Running:
         except ValueError:
             near = did_you_mean(layer, self._layer_names)
             raise UsageError(f'the net has no layer "{layer}"{near}') from None
+
+    def _known(self, names: Iterable[str] | None) -> None:
+        for name in names or ():
+            if name not in self.blobs:
+                raise UsageError(f'the net has no blob "{name}"{did_you_mean(name, self.blobs)}')
 
     def _fill_blobs(self, names: list[str], arrays, role: str, field: str) -> None:
         if set(arrays) != set(names):
@@ -148,7 +159,7 @@ class Running:
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Give the net's first layer, a MemoryData, what it hands out batch by batch."""
-        layer = self.layers[0]
+        layer = self.graph.nodes[0].layer
         if layer.type != "MemoryData":
             raise UsageError(f'the first layer is "{layer.name}" ({layer.type}); expected a MemoryData layer')
         layer.reset(data, labels)
@@ -157,13 +168,16 @@ class Running:
 
     @property
     def layers(self) -> list:
-        """The layer objects, in running order; each has its ``type``, ``name`` and ``blobs``."""
-        return [node.layer for node in self.graph.nodes]
+        """The layer objects, in running order; each has its ``type``, ``name`` and ``blobs``.
+
+        Of a ``Python`` layer it is the object of the user's class.
+        """
+        return [node.layer.shown for node in self.graph.nodes]
 
     @property
     def layer_dict(self) -> OrderedDict:
         """The layer objects by name."""
-        return OrderedDict((node.name, node.layer) for node in self.graph.nodes)
+        return OrderedDict((node.name, node.layer.shown) for node in self.graph.nodes)
 
     @property
     def _layer_names(self) -> list[str]:
@@ -189,6 +203,7 @@ class Running:
 
     @property
     def inputs(self) -> list[str]:
+        """The blobs that users fill: tops of Input layers, and ``input`` fields, in the file's order."""
         return [self.graph.values[i].name for i in self.graph.inputs]
 
     @property

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+
+from .errors import UsageError
 
 __all__ = [
+    "NCCL",
+    "Timer",
     "fresh_seed",
     "has_nccl",
     "init_log",
@@ -13,7 +18,12 @@ __all__ = [
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_multiprocess",
     "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
 ]
 
 _logger = logging.getLogger("minicaffe")
@@ -37,6 +47,67 @@ def set_device(device: int) -> None:
 def has_nccl() -> bool:
     """Whether several GPUs can train together: never."""
     return False
+
+
+class NCCL:
+    """Joins solvers on several GPUs in pycaffe; there are none here. Raises UsageError."""
+
+    def __init__(self, *_):
+        raise UsageError("NCCL joins GPUs, this program trains on the CPU; expected has_nccl() to be asked first")
+
+    @staticmethod
+    def new_uid() -> str:
+        """Raises UsageError, as the class does."""
+        return NCCL()
+
+
+def solver_count() -> int:
+    """How many solvers train one net together: 1."""
+    return 1
+
+
+def solver_rank() -> int:
+    """Which of them this process is: 0, the first and only one."""
+    return 0
+
+
+def set_solver_count(count: int) -> None:
+    """Accepted for Caffe's sake where ``count`` is 1. Raises UsageError for more."""
+    if count != 1:
+        raise UsageError(f"the number of solvers is {count}; expected 1, as one solver uses all threads")
+
+
+def set_solver_rank(rank: int) -> None:
+    """Accepted for Caffe's sake where ``rank`` is 0. Raises UsageError for another."""
+    if rank != 0:
+        raise UsageError(f"the solver's rank is {rank}; expected 0, as there is one solver")
+
+
+def set_multiprocess(several: bool) -> None:
+    """Accepted for Caffe's sake: there is one process."""
+
+
+class Timer:
+    """A stopwatch: ``start``, ``stop``, and in ``ms`` the milliseconds between them, or up to now while it runs."""
+
+    def __init__(self) -> None:
+        self._from = self._to = 0.0
+        self._runs = False
+
+    def start(self) -> None:
+        """Begin at zero, unless it runs already."""
+        if not self._runs:
+            self._from, self._runs = time.perf_counter(), True
+
+    def stop(self) -> None:
+        """Keep the time."""
+        if self._runs:
+            self._to, self._runs = time.perf_counter(), False
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds."""
+        return 1000 * ((time.perf_counter() if self._runs else self._to) - self._from)
 
 
 def set_random_seed(seed: int) -> None:

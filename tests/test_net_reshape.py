@@ -89,3 +89,24 @@ def test_a_shape_may_be_given_again_before_it_is_used():
     assert net.forward()["y"].tolist() == [[2, 2, 2]] * 5
     with pytest.raises(UsageError, match="expected at most 2,147,483,647 numbers"):
         net.blobs["x"].reshape(2**20, 2**20)
+
+
+@pytest.mark.parametrize("plan", ["inspect", "fast"])
+@pytest.mark.parametrize("order", ["xt", "tx"])
+def test_inputs_with_layers_between_them_are_given_shapes_in_any_order(plan, order):
+    """The Split of x stands above the layer of t."""
+    net = Net(
+        parse_net(
+            'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+            'layer { name: "t" type: "Input" top: "t" input_param { shape { dim: 2 dim: 3 } } }'
+            'layer { name: "a" type: "Eltwise" bottom: "x" bottom: "t" top: "a" }'
+            'layer { name: "b" type: "Eltwise" bottom: "x" bottom: "a" top: "b" }'
+        ),
+        "TEST",
+        plan=plan,
+    )
+    for rows in (4, 3, 3, 1):
+        for name in order:
+            net.blobs[name].reshape(rows, 3)
+        net.blobs["x"].data[...], net.blobs["t"].data[...] = 1, 5
+        assert net.forward()["b"].tolist() == [[7, 7, 7]] * rows

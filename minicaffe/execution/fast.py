@@ -77,8 +77,9 @@ class FastExecution(Execution):
             self._layer_forward(node)
 
     def give_shape(self, value, shape):
-        producer = self.graph.values[value].producer
-        self.graph, _, self._late = reshaped(self.graph, {value: shape}, self._late, producer, producer + 1)
+        producer, late = self.graph.values[value].producer, self._late
+        self.graph, _, self._late = reshaped(self.graph, {value: shape}, late, producer, producer + 1)
+        self._late |= late  # layers above this input may wait for others still
         for arrays in (self.data, self.diff):
             if arrays[value] is not None:
                 arrays[value] = aligned_zeros(count(shape), self.dtype).reshape(shape)

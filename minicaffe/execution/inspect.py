@@ -95,8 +95,9 @@ class InspectExecution(Execution):
         self.backward(_also_after(span, look))
 
     def give_shape(self, value, shape):
-        producer = self.graph.values[value].producer
+        producer, late = self.graph.values[value].producer, self._late
         self._reshape({value: shape}, producer, producer + 1)
+        self._late |= late  # layers above this input may wait for others still
 
     def settle(self):
         if self._late:

@@ -123,6 +123,11 @@ class Layer:
         self.seed = 0
         self.setup()
 
+    @property
+    def shown(self):
+        """What a net's ``layers`` have in this layer's place."""
+        return self
+
     # -- to override -----------------------------------------------------------------------------------------
 
     def setup(self) -> None:

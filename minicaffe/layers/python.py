@@ -1,6 +1,7 @@
 """Python: a layer that the user has written in Python, with pycaffe's interface."""
 
 import sys
+from functools import partial
 
 import numpy as np
 
@@ -39,13 +40,18 @@ class UserBlobs(list):
 class PythonLayer:
     """What a user's layer is derived from (``minicaffe.Layer``, in pycaffe ``caffe.Layer``).
 
-    ``param_str`` is the text of ``python_param``, ``phase`` TRAIN (0) or TEST (1), ``blobs`` the parameters. ``setup``
-    runs once; ``reshape`` before every forward; ``backward`` overwrites ``bottom[i].diff`` where ``propagate_down[i]``,
-    and adds to ``self.blobs[i].diff``.
+    ``param_str`` is the text of ``python_param``, ``phase`` TRAIN (0) or TEST (1), ``blobs`` the parameters, ``name``
+    the layer's. ``setup`` runs once; ``reshape`` before every forward; ``backward`` overwrites ``bottom[i].diff`` where
+    ``propagate_down[i]``, and adds to ``self.blobs[i].diff``. The net's ``layers`` hold this very object.
     """
 
+    type = "Python"
+    name = ""
     param_str = ""
     phase = 0
+
+    def __init__(self, param=None):
+        """``param`` is the layer's LayerParameter."""
 
     def setup(self, bottom, top):
         """Check the bottoms, read ``param_str``, add parameters."""
@@ -89,7 +95,9 @@ class Python(Layer):
     def open(self):
         if self.dtype != "float32":
             raise LayerError(f"the net is {self.dtype}; expected float32 with Python layers")
-        self.user = self._run("the making", self._known() if self.python_path is None else self._loaded())
+        cls = self._known() if self.python_path is None else self._loaded()
+        self.user = self._run("the making", partial(cls, self.param))
+        self.user.name = self.name
         self.user.param_str = self.user.param_str_ = self.options.param_str
         self.user.phase = int(self.phase == "TEST")
         self.user.blobs = UserBlobs()
@@ -119,6 +127,13 @@ class Python(Layer):
             known = [name for name, value in vars(module).items() if isinstance(value, type)]
             raise LayerError(f'module "{o.module}" has no class "{o.layer}"{did_you_mean(o.layer, known)}')
         return cls
+
+    @property
+    def shown(self):
+        return self.user
+
+    def begin(self, tops):
+        self._lend_params()
 
     def infer(self, *bottoms):
         first = not hasattr(self, "bottom")
@@ -161,6 +176,9 @@ class Python(Layer):
         """Let the user's blobs hold the net's arrays."""
         for blob, data in zip(self.bottom, bottoms):
             blob.data = data
+        self._lend_params()
+
+    def _lend_params(self) -> None:
         for blob, data, diff in zip(self.user.blobs, self.params, self.param_diffs):
             blob.data, blob.diff = data, np.zeros_like(data) if diff is None else diff
 

@@ -13,22 +13,27 @@ class Sized:
 
     @property
     def count(self) -> int:
+        """How many numbers there are."""
         return count(self.shape)
 
     @property
     def num(self) -> int:
+        """The size of axis 0."""
         return self._size(0)
 
     @property
     def channels(self) -> int:
+        """The size of axis 1."""
         return self._size(1)
 
     @property
     def height(self) -> int:
+        """The size of axis 2."""
         return self._size(2)
 
     @property
     def width(self) -> int:
+        """The size of axis 3."""
         return self._size(3)
 
     def _size(self, axis: int) -> int:

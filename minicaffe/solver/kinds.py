@@ -1,21 +1,40 @@
-"""pycaffe's solver classes: a solver file, trained by the rule that the class names, whatever the file's type is."""
+"""pycaffe's solver classes, and ``get_solver``, which takes the one that a solver file names."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 
-from .definition import read_definition
+from .definition import Definition, read_definition
 from .events import Listener
 from .solver import Solver
 
-__all__ = ["AdaDeltaSolver", "AdaGradSolver", "AdamSolver", "NesterovSolver", "RMSPropSolver", "SGDSolver"]
+__all__ = [
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
+    "NesterovSolver",
+    "RMSPropSolver",
+    "SGDSolver",
+    "get_solver",
+]
 
 
 class _OfKind(Solver):
+    """A solver file (or its Definition), trained by the rule that the class names, whatever the file's type is."""
+
     kind = ""
 
-    def __init__(self, file: str | os.PathLike, seed: int | None = None, listener: Listener | None = None, **how):
-        super().__init__(read_definition(os.fspath(file), {"type": self.kind}), seed, listener, **how)
+    def __init__(
+        self,
+        file: str | os.PathLike | Definition,
+        seed: int | None = None,
+        listener: Listener | None = None,
+        **how,
+    ):
+        own = isinstance(file, Definition)
+        definition = file if own else read_definition(os.fspath(file), {"type": self.kind})
+        super().__init__(definition, seed, listener, **how)
 
 
 class SGDSolver(_OfKind):
@@ -52,3 +71,32 @@ class AdamSolver(_OfKind):
     """Adam; arguments as in ``get_solver``."""
 
     kind = "Adam"
+
+
+_KINDS = {kind.kind: kind for kind in _OfKind.__subclasses__()}
+
+
+def get_solver(
+    file: str | os.PathLike,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    seed: int | None = None,
+    listener: Listener | None = None,
+    kernels: str = "auto",
+    plan: str = "inspect",
+    level: int | None = None,
+    stages: Iterable[str] = (),
+    python_layers: str | os.PathLike | None = None,
+) -> Solver:
+    """The solver that a solver prototxt describes, of the class that its ``type`` names, its nets built and ready.
+
+    ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
+    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" and
+    ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages``
+    are added to the training net's state, as Caffe's flags are; ``python_layers`` is a folder (see Net).
+
+    Raises ProtoError and SolverError for the file, and what Net raises for its nets.
+    """
+    definition = read_definition(os.fspath(file), overrides, level, stages)
+    kind = _KINDS.get(definition.param.type, Solver)
+    return kind(definition, seed, listener, kernels=kernels, plan=plan, python_layers=python_layers)

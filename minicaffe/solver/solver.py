@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..net import Net
 from ..proto import find
 from ..weights import CopyReport
 from .debug import DebugTrace
-from .definition import Definition, read_definition
+from .definition import Definition
 from .events import Display, Listener, TestResult
 from .nets import batch_size, build_net, first_seed, outputs_of
 from .rates import learning_rate
@@ -38,30 +38,7 @@ from .snapshot import (
     write_snapshot,
 )
 
-__all__ = ["Solver", "get_solver"]
-
-
-def get_solver(
-    file: str | os.PathLike,
-    *,
-    overrides: Mapping[str, str] | None = None,
-    seed: int | None = None,
-    listener: Listener | None = None,
-    kernels: str = "auto",
-    plan: str = "inspect",
-    level: int | None = None,
-    stages: Iterable[str] = (),
-    python_layers: str | os.PathLike | None = None,
-) -> Solver:
-    """The solver that a solver prototxt describes, its nets built and ready.
-
-    ``overrides`` replace scalar fields of the file (``{"max_iter": "500"}``); ``seed`` replaces ``random_seed``;
-    ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" and
-    ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages``
-    are added to the training net's state, as Caffe's flags are; ``python_layers`` is a folder (see Net).
-    """
-    definition = read_definition(os.fspath(file), overrides, level, stages)
-    return Solver(definition, seed, listener, kernels=kernels, plan=plan, python_layers=python_layers)
+__all__ = ["Solver"]
 
 
 class Solver:
