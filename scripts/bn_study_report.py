@@ -113,17 +113,24 @@ def draw(results: list[dict], path: Path, dark: bool = False) -> None:
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=rows)[:, 0]
     mean = 0.22 * sum(rows) / len(rows)
     figure.subplots_adjust(left=0.34, right=0.86, top=1 - 0.3 / height, bottom=0.5 / height, hspace=0.5 / mean)
-    firsts: dict[int, object] = {}  # panels of trainings on as many images share their axis
     for axis, (question, answers) in zip(axes, panels):
         _panel(axis, question, answers, found, tones)
-        first = firsts.setdefault(answers[0].training.images, axis)
-        if first is not axis:
-            axis.sharex(first)
-    axes[-1].set_xlabel("test accuracy (dots: seeds; bar: their mean)", color=tones["ink"], fontsize=9)
-    how = {"format": path.suffix[1:], "dpi": 150, "facecolor": tones["paper"]}
+        axis.set_xlim(*_limits(answers[0].training.images, panels, found))
+    axes[-1].set_xlabel(
+        "test accuracy (dots: seeds; bar: mean; brackets: published, ImageNet)", color=tones["ink"], fontsize=9
+    )
+    how = {"format": path.suffix[1:], "dpi": 120, "facecolor": tones["paper"]}
     how["metadata"] = {"Date": None} if path.suffix == ".svg" else {}
     with matplotlib.rc_context({"svg.hashsalt": "minicaffe", "svg.fonttype": "none"}):
         replace_whole(path, lambda temporary: figure.savefig(temporary, **how))
+
+
+def _limits(images: int, panels, found: dict[str, Score]) -> tuple[float, float]:
+    """The least and the largest accuracy of all trainings on as many images, and some room."""
+    shown = {answer.training for _, answers in panels for answer in answers if answer.training.images == images}
+    values = [value for training in shown for value in found[training.name].values]
+    room = 0.04 * (max(values) - min(values)) or 0.01
+    return min(values) - room, max(values) + room
 
 
 def _panel(axis, question: Question, answers: list[Answer], found: dict[str, Score], tones: dict[str, str]) -> None:
