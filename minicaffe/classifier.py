@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -39,16 +39,20 @@ class ImageNet(Net):
         if channel_swap is not None:
             self.transformer.set_channel_swap(name, channel_swap)
 
-    def run_images(self, images: Iterable[np.ndarray]) -> np.ndarray:
-        """The net's first output for all ``images`` (H, W, K), a batch of them in memory at a time."""
-        name, waiting = self.inputs[0], iter(images)
-        results = []
-        while batch := list(islice(waiting, self.blobs[name].shape[0])):
-            ready = np.stack([self.transformer.preprocess(name, image) for image in batch])
-            results.append(self.forward_all(**{name: ready})[self.outputs[0]])
+    def run_images(self, images: Iterable[np.ndarray], blob: str | None = None) -> np.ndarray:
+        """``blob``, or the net's first output, for all ``images`` (H, W, K), a batch of them in memory at a time."""
+        blob = self.outputs[0] if blob is None else blob
+        results = [found[blob] for found in self.run_batches(images, [blob])]
         if not results:
             raise ArrayError("no images; expected one at least")
         return np.concatenate(results)
+
+    def run_batches(self, images: Iterable[np.ndarray], blobs: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        """``blobs``, and the net's outputs, for one batch of ``images`` (H, W, K) after the other."""
+        name, waiting = self.inputs[0], iter(images)
+        while batch := list(islice(waiting, self.blobs[name].shape[0])):
+            ready = np.stack([self.transformer.preprocess(name, image) for image in batch])
+            yield self.forward_all(blobs, **{name: ready})
 
 
 class Classifier(ImageNet):
@@ -82,19 +86,20 @@ class Classifier(ImageNet):
                 f"at least {shape_text(self.crop_dims)} as the net's input"
             )
 
-    def predict(self, inputs: Iterable[np.ndarray], oversample: bool = True) -> np.ndarray:
-        """The net's first output for each of ``inputs``, images (H, W, K): (N, classes).
+    def predict(self, inputs: Iterable[np.ndarray], oversample: bool = True, blob: str | None = None) -> np.ndarray:
+        """``blob``, or the net's first output, for each of ``inputs``, images (H, W, K): (N, classes).
 
         With ``oversample`` the mean over ten crops (corners, centre, mirrored), else that of the centre alone.
         """
         if not oversample:
-            return self.run_images(map(self._centre, inputs))
-        predictions = self.run_images(crop for image in inputs for crop in self._ten(image))
+            return self.run_images(map(self.centre, inputs), blob)
+        predictions = self.run_images((crop for image in inputs for crop in self._ten(image)), blob)
         return predictions.reshape(len(predictions) // 10, 10, -1).mean(1)
 
     def _ten(self, image: np.ndarray) -> np.ndarray:
         return oversample(resize_image(image, self.image_dims)[None], self.crop_dims)
 
-    def _centre(self, image: np.ndarray) -> np.ndarray:
+    def centre(self, image: np.ndarray) -> np.ndarray:
+        """The middle of an image (H, W, K), resized to ``image_dims``, as large as the net's input."""
         (y, x), (height, width) = (self.image_dims - self.crop_dims) // 2, self.crop_dims
         return resize_image(image, self.image_dims)[y : y + height, x : x + width]

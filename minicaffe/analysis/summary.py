@@ -14,13 +14,14 @@ from ..proto import NetFile, caffe_pb2, filter_net
 from .check import PHASES, Checked
 from .cost import multiply_adds, parameters, top_bytes
 
-_BATCHES = {
+BATCHES = {
     "Data": "data_param",
     "HDF5Data": "hdf5_data_param",
     "ImageData": "image_data_param",
     "MemoryData": "memory_data_param",
     "WindowData": "window_data_param",
 }
+"""The layers of data, and the message that holds their batch_size."""
 _SINGLE = np.dtype(np.float32)
 
 
@@ -129,8 +130,8 @@ def peak_bytes(graph: Graph, plan: str) -> int | None:
 def with_batch(net: NetFile, batch: int) -> None:
     """Give everything that comes from outside ``batch`` items: the first axis of Input and DummyData, batch_size."""
     for layer in net.param.layer:
-        if layer.type in _BATCHES:
-            getattr(layer, _BATCHES[layer.type]).batch_size = batch
+        if layer.type in BATCHES:
+            getattr(layer, BATCHES[layer.type]).batch_size = batch
         for shape in (*layer.input_param.shape, *layer.dummy_data_param.shape):
             if shape.dim:
                 shape.dim[0] = batch

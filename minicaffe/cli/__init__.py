@@ -13,6 +13,7 @@ from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
 from . import (
     check,
+    classify,
     completion,
     convert_imageset,
     data,
@@ -20,6 +21,7 @@ from . import (
     diff,
     draw,
     extract_features,
+    features,
     image_mean,
     init,
     parse_log,
@@ -42,6 +44,8 @@ COMMANDS = (
     train.COMMAND,
     test.COMMAND,
     time.COMMAND,
+    classify.COMMAND,
+    features.COMMAND,
     check.COMMAND,
     summary.COMMAND,
     data.COMMAND,

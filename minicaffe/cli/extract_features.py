@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import Any
 
-from ..errors import UsageError, did_you_mean, plural, shape_text
+from ..errors import plural, shape_text
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
 from .log import Log
@@ -61,40 +61,23 @@ def run(options: dict[str, Any]) -> int:
 
 def _net(options: dict[str, Any]):
     """The net under the plan that is wished for, or under the one that keeps every blob where one is not kept."""
+    from ..analysis.features import net_with
     from ..net import Net
 
-    how = net_options(options)
-    net = Net(options["model"], "TEST", **how)
-    try:
-        for name in options["blobs"]:
-            if name not in net.blobs:
-                near = did_you_mean(name, net.blobs) or f"; it has {', '.join(net.blobs)}"
-                raise UsageError(f'{options["model"]}: no blob "{name}" in phase TEST{near}')
-        if all(_kept(net.blobs[name]) for name in options["blobs"]):
-            return net
-    except BaseException:
-        net.close()
-        raise
-    net.close()
-    return Net(options["model"], "TEST", **{**how, "plan": "inspect"})
-
-
-def _kept(blob) -> bool:
-    try:
-        return blob.data is not None
-    except UsageError:
-        return False
+    model, how = options["model"], net_options(options)
+    wished = how.pop("plan")
+    return net_with(lambda plan: Net(model, "TEST", plan=plan, **how), options["blobs"], wished, model)
 
 
 def _extract(net, blobs, batches: int, write, screen: Screen):
     """Run and write; return the number of records and the shape of one, by blob."""
+    from ..analysis.features import run_own
+
     records, shapes, rate = dict.fromkeys(blobs, 0), {}, Rate()
     screen.start(f"{net.name}: ", batches)
-    for batch in range(batches):
-        net.forward()
+    for batch, found in enumerate(run_own(net, blobs, batches)):
         images = 1
-        for name in blobs:
-            data = net.blobs[name].data
+        for name, data in found.items():
             write(name, data)
             count = len(data) if data.ndim else 1
             records[name] += count

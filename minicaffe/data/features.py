@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError, UsageError, plural, shape_text
-from ..proto import caffe_pb2
+from ..proto import caffe_pb2, replace_whole
 from .dataset import workshop
 from .hdf5 import hdf5_package
 from .records import new_database
 
-__all__ = ["DB_TYPES", "new_features"]
+__all__ = ["DB_TYPES", "new_features", "write_npz"]
 
 DB_TYPES = ("lmdb", "leveldb", "hdf5")
 
@@ -50,6 +50,16 @@ def new_features(blobs: Sequence[str], paths: Sequence[str], db_type: str) -> It
                 for blob, path in zip(blobs, paths)
             }
         yield lambda blob, data: writers[blob](data)
+
+
+def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Arrays by name into a file that ``numpy.load`` reads, whole or not at all; ProtoError where it cannot be."""
+
+    def fill(temporary: str) -> None:
+        with open(temporary, "xb") as file:
+            np.savez(file, **arrays)
+
+    replace_whole(path, fill)
 
 
 class _Datums:

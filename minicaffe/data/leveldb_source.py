@@ -111,9 +111,12 @@ class LevelDbSource(Source):
         except DataError as error:
             raise DataError(f"{self.place()} is {error}") from None
 
+    def key(self) -> str:
+        """The key of the record at ``position``."""
+        return self._cursor.key().decode("utf-8", "backslashreplace")
+
     def place(self) -> str:
-        key = self._cursor.key().decode("utf-8", "backslashreplace")
-        return f'{self.path}: record {self._position} (key "{key}")'
+        return f'{self.path}: record {self._position} (key "{self.key()}")'
 
     def close(self) -> None:
         """Let go of the database; may be called again."""

@@ -2,7 +2,7 @@
 
 from . import caffe_pb2
 from .blobs import array_from_blob, blob_from_array, blob_shape, fill_blob
-from .files import read_message, write_message, write_whole
+from .files import read_message, replace_whole, write_message, write_whole
 from .filtering import filter_net
 from .formatting import format_text
 from .hdf5 import load_h5py, write_weights_hdf5
@@ -48,6 +48,7 @@ __all__ = [
     "read_state",
     "read_training_state",
     "read_weights",
+    "replace_whole",
     "rewrite",
     "write_mean",
     "write_message",

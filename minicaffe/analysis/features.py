@@ -1,0 +1,112 @@
+"""What blobs of a net hold, batch by batch: under a plan that keeps them, over its own data or over records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ..data import Source
+from ..errors import DataError, UsageError, did_you_mean, shape_text
+from ..net import Net
+from .deploy import centre
+
+__all__ = ["Prepared", "gathered", "label_blob", "net_with", "run_own", "run_records"]
+
+
+def net_with(make: Callable[[str], Net], blobs: Sequence[str], plan: str, path: str) -> Net:
+    """The net that ``make(plan)`` builds; under the inspect plan where the one wished for does not keep all ``blobs``.
+
+    Raises UsageError for a blob that the net of the file ``path`` does not have.
+    """
+    net = make(plan)
+    try:
+        for name in blobs:
+            if name not in net.blobs:
+                near = did_you_mean(name, net.blobs) or f"; it has {', '.join(net.blobs)}"
+                raise UsageError(f'{path}: no blob "{name}" in phase TEST{near}')
+        if all(_kept(net.blobs[name]) for name in blobs):
+            return net
+    except BaseException:
+        net.close()
+        raise
+    net.close()
+    return make("inspect")
+
+
+def _kept(blob) -> bool:
+    try:
+        return blob.data is not None
+    except UsageError:
+        return False
+
+
+def label_blob(net: Net) -> str | None:
+    """The blob of labels that a data layer of the net puts out beside its images."""
+    for node in net.graph.nodes:
+        if node.layer.reads_files and len(node.tops) > 1:
+            return net.graph.values[node.tops[1]].name
+    return None
+
+
+def run_own(net: Net, blobs: Sequence[str], batches: int) -> Iterator[dict[str, np.ndarray]]:
+    """What ``blobs`` hold after each of ``batches`` runs over the net's own data: views, good until the next."""
+    for _ in range(batches):
+        net.forward()
+        yield {name: net.blobs[name].data for name in blobs}
+
+
+class Prepared:
+    """Images (C, H, W), as a database holds them, for an input of ``shape`` (C, H, W).
+
+    y = (x - ``mean``) * ``scale`` of the middle of x; the mean is (C, H, W), of x or of y, or (C, 1, 1). Raises
+    DataError for images, or a mean, that do not fit.
+    """
+
+    def __init__(self, shape: Sequence[int], mean: np.ndarray | None = None, scale: float | None = None):
+        self.shape = tuple(shape)
+        self._scale = np.float32(1 if scale is None else scale)
+        self._mean = mean
+        if mean is not None and mean.shape[1:] != (1, 1):
+            self._mean = self._cut(mean, "the mean")
+        elif mean is not None and len(mean) not in (1, self.shape[0]):
+            raise DataError(f"the mean has {len(mean)} numbers; expected 1 or {self.shape[0]}, one per channel")
+
+    def __call__(self, image: np.ndarray, place: str) -> np.ndarray:
+        image = self._cut(image, place).astype(np.float32)
+        return (image if self._mean is None else image - self._mean) * self._scale
+
+    def _cut(self, image: np.ndarray, what: str) -> np.ndarray:
+        channels, height, width = self.shape
+        if image.shape[0] != channels or image.shape[1] < height or image.shape[2] < width:
+            raise DataError(f"{what} is {shape_text(image.shape)}; expected {shape_text(self.shape)}, or larger")
+        return centre(image, height, width)
+
+
+def run_records(
+    net: Net, blobs: Sequence[str], source: Source, items: int, prepared: Prepared
+) -> Iterator[tuple[dict[str, np.ndarray], list[float], list[str]]]:
+    """``blobs``, labels and keys of the next ``items`` records of ``source``, a batch of the net's input at a time."""
+    name = net.inputs[0]
+    size = net.blobs[name].shape[0]
+    for start in range(0, items, size):
+        images, labels, keys = [], [], []
+        for _ in range(min(size, items - start)):
+            image, label = source.record()
+            images.append(prepared(image, source.place()))
+            labels.append(label)
+            keys.append(source.key())
+            source.step()
+        yield net.forward_all(blobs, **{name: np.stack(images)}), labels, keys
+
+
+def gathered(pieces: Iterable[dict[str, np.ndarray]], blobs: Sequence[str], items: int | None) -> dict[str, np.ndarray]:
+    """All pieces one behind the other, by blob, at most ``items`` of each; a scalar is one item."""
+    lists: dict[str, list[np.ndarray]] = {name: [] for name in blobs}
+    for piece in pieces:
+        for name in blobs:
+            lists[name].append(np.atleast_1d(piece[name]).copy())
+    try:
+        return {name: np.concatenate(arrays)[:items] for name, arrays in lists.items()}
+    except ValueError as error:
+        raise DataError(f"the batches are not of one shape ({error}); expected images of one size") from None
