@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
 _FOLDERS = {"FOLDER", "DIR", "OUT_DIR", "ROOT"}
-_FREE = {"N", "ID", "DEVICE", "BATCHES", "TEXT", "LETTER", "NUMBER", "ORDER", "BLOB"}  # a comma list or a pair is free too, unless of files
+_FREE = {"N", "ID", "DEVICE", "BATCHES", "TEXT", "LETTER", "NUMBER", "ORDER", "BLOB"}
+"""Words that no file stands for; a comma list or a pair is free too, unless of files."""
 
 
 def run(options: dict[str, Any]) -> int:
