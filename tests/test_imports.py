@@ -35,6 +35,7 @@ ROOMS = [
     "numbered",
     "running",
     "net",
+    "bn_stats",
     "classifier",
     "detector",
     "solver",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
 from . import (
+    bn_stats,
     check,
     classify,
     completion,
@@ -48,6 +49,7 @@ COMMANDS = (
     features.COMMAND,
     check.COMMAND,
     summary.COMMAND,
+    bn_stats.COMMAND,
     data.COMMAND,
     convert_imageset.COMMAND,
     image_mean.COMMAND,

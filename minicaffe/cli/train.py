@@ -42,6 +42,7 @@ def run(options: dict[str, Any]) -> int:
             overrides={**options["set"], **_weights(options)},
             seed=options["seed"],
             listener=listener,
+            test_bn_stats=options["test_bn_stats"],
             **how,
         )
         with contextlib.closing(solver):
@@ -168,6 +169,11 @@ COMMAND = Command(
         Flag("seed", "N", "the random seed, instead of the solver's random_seed", whole(0)),
         Flag("sigint_effect", "EFFECT", "what Ctrl-C does: stop, snapshot or none", one_of(*EFFECTS), "stop"),
         Flag("sighup_effect", "EFFECT", "what SIGHUP does: stop, snapshot or none", one_of(*EFFECTS), "snapshot"),
+        Flag(
+            "test_bn_stats",
+            "KIND",
+            "the BatchNorm statistics of tests: stored, or exact[:N], measured over N training batches for each test",
+        ),
         replace(LEVEL, default=None),
         *HOW,
         CHECK_FINITE,

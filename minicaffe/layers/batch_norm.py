@@ -24,6 +24,8 @@ class BatchNorm(Layer):
 
     in_place = True
     backward_reads = ("tops",)
+    kept = (0, 1, 2)
+    """Which of the parameters hold statistics."""
 
     def setup(self):
         for i, spec in enumerate(self.param.param):
@@ -73,6 +75,27 @@ class BatchNorm(Layer):
         for blob, value in zip(self.params, new):
             blob *= self.options.moving_average_fraction
             blob += value
+
+    # -- for ``bn_stats`` ------------------------------------------------------------------------------------
+
+    def statistics(self):
+        """The stored mean and variance, float64."""
+        mean, variance, factor = (self.params[i].astype(np.float64) for i in self.kept)
+        share = 1.0 / factor[0] if factor[0] else 0.0
+        return mean * share, variance * share
+
+    def clear_statistics(self) -> None:
+        """As if no batch had been seen."""
+        for i in self.kept:
+            self.params[i].fill(0)
+
+    def first_statistics(self):
+        """Mean and variance of the one batch since ``clear_statistics``, float64."""
+        return self.statistics()
+
+    def as_stored(self, mean, variance):
+        """What the parameters ``kept`` hold where these are the statistics."""
+        return mean, variance, 1.0
 
     def backward(self, bottoms, tops, top_diffs, bottom_diffs):
         if bottom_diffs[0] is None:

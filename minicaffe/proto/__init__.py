@@ -6,6 +6,7 @@ from .files import read_message, replace_whole, write_message, write_whole
 from .filtering import filter_net
 from .formatting import format_text
 from .hdf5 import load_h5py, write_weights_hdf5
+from .patch import patch_weights
 from .paths import find
 from .rewrite import rewrite
 from .states import TrainingState, read_training_state, write_training_state
@@ -40,6 +41,7 @@ __all__ = [
     "net_file",
     "parse_net",
     "parse_text",
+    "patch_weights",
     "read_mean",
     "read_message",
     "read_net",

@@ -41,13 +41,17 @@ class NetFile:
 
 @dataclass(frozen=True)
 class SolverFile:
-    """A SolverParameter after the upgrades, its file, the file's folder, what was upgraded, where its fields stand."""
+    """A SolverParameter after the upgrades, its file, the file's folder, what was upgraded, where its fields stand.
+
+    ``text`` is what the file holds, comments and all.
+    """
 
     param: Any
     path: str
     folder: str
     notes: tuple[str, ...]
     places: dict[str, list[Place]] = field(default_factory=dict)
+    text: str = ""
 
 
 def read_net(path, strict: bool = True) -> NetFile:
@@ -131,7 +135,8 @@ def read_solver_file(path, strict: bool = True) -> SolverFile:
     """The solver of a prototxt file, with the notes of its upgrade. Unless ``strict``, its nets may have faults."""
     path = os.fspath(path)
     wanted = "a solver in a prototxt"
-    param, place = parse(text_of(read_bytes(path, wanted), path, wanted), caffe_pb2.SolverParameter, path)
+    text = text_of(read_bytes(path, wanted), path, wanted)
+    param, place = parse(text, caffe_pb2.SolverParameter, path)
     nets: dict[str, list[Place]] = {}
     for part in place.parts:
         nets.setdefault(part.field, []).append(part)
@@ -141,7 +146,7 @@ def read_solver_file(path, strict: bool = True) -> SolverFile:
     ]
     _refuse(place.all_faults()[:1] if strict else sorted(own))
     notes = upgrade_solver(param, path)
-    return SolverFile(param, path, os.path.dirname(path), notes, nets)
+    return SolverFile(param, path, os.path.dirname(path), notes, nets, text)
 
 
 def parse_text(text: str, message_class, file_name: str = "<text>"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from ..errors import ProtoError, SolverError, did_you_mean, plural
 from ..proto import NetFile, SolverFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
 from ..proto.schema import is_repeated
+from .extras import read_extras
 from .rates import check_policy
 
 
@@ -28,13 +30,14 @@ class NetSource:
 
 @dataclass(frozen=True)
 class Definition:
-    """A solver's parameters and nets, all checked; ``notes`` are remarks for the user."""
+    """A solver's parameters and nets, all checked; ``notes`` are remarks for the user, ``extras`` settings of ours."""
 
     param: object
     folder: str
     train: NetSource
     tests: tuple[NetSource, ...]
     notes: tuple[str, ...]
+    extras: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read_definition(
@@ -68,7 +71,7 @@ def read_definition(
         train, tests = _sources(source, strict)
     except SolverError as error:
         raise SolverError(f"{path}: {error}") from None
-    return Definition(param, folder, train, tests, tuple(notes))
+    return Definition(param, folder, train, tests, tuple(notes), read_extras(source.text, path))
 
 
 def _override(param, key: str, text: str) -> None:

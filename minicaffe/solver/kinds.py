@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from .definition import Definition, read_definition
 from .events import Listener
@@ -87,6 +88,7 @@ def get_solver(
     level: int | None = None,
     stages: Iterable[str] = (),
     python_layers: str | os.PathLike | None = None,
+    test_bn_stats: str | None = None,
 ) -> Solver:
     """The solver that a solver prototxt describes, of the class that its ``type`` names, its nets built and ready.
 
@@ -94,9 +96,13 @@ def get_solver(
     ``listener`` is told of displays, tests and snapshots (see ``events``); ``kernels`` is "auto" or "direct" and
     ``plan`` "inspect" or "fast" (see Net; ``debug_info`` needs the inspect plan and gets it); ``level`` and ``stages``
     are added to the training net's state, as Caffe's flags are; ``python_layers`` is a folder (see Net).
+    ``test_bn_stats`` is "stored", "exact" or "exact:N", and wins over the file's comment (see ``extras``): tests then
+    measure the statistics that they use, over N training batches. The training itself stays the same to the bit.
 
     Raises ProtoError and SolverError for the file, and what Net raises for its nets.
     """
     definition = read_definition(os.fspath(file), overrides, level, stages)
+    if test_bn_stats is not None:
+        definition = replace(definition, extras={**definition.extras, "test_bn_stats": test_bn_stats})
     kind = _KINDS.get(definition.param.type, Solver)
     return kind(definition, seed, listener, kernels=kernels, plan=plan, python_layers=python_layers)

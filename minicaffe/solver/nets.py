@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..bn_stats import ExactTests
 from ..errors import SolverError
 from ..net import Net
 from ..settings import fresh_seed
-from .definition import NetSource
+from .definition import Definition, NetSource
 from .events import Output
+from .extras import exact_batches
 
 _LARGEST_SEED = 2**63 - 1  # what a snapshot can hold
 
@@ -34,6 +36,19 @@ def build_net(source: NetSource, seed: int, **how) -> Net:
         seed=seed,
         **how,
     )
+
+
+def exact_tests(definition: Definition, training: Net, **how) -> ExactTests | None:
+    """What gives tests exact statistics, where the solver's extras ask for it; it shares ``training``'s parameters."""
+    batches = exact_batches(definition.extras)
+    if batches is None:
+        return None
+    net = build_net(definition.train, training.seed, share_with=training, **how)
+    try:
+        return ExactTests(net, batches)
+    except BaseException:
+        net.close()
+        raise
 
 
 def batch_size(net: Net) -> int:

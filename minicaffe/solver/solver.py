@@ -12,9 +12,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 
+from ..bn_stats import ExactTests
 from ..errors import NonFiniteError
 from ..execution import NonFinite
 from ..net import Net
@@ -23,7 +25,7 @@ from ..weights import CopyReport
 from .debug import DebugTrace
 from .definition import Definition
 from .events import Display, Listener, TestResult
-from .nets import batch_size, build_net, first_seed, outputs_of
+from .nets import batch_size, build_net, exact_tests, first_seed, outputs_of
 from .rates import learning_rate
 from .rules import make_rule
 from .snapshot import (
@@ -68,17 +70,20 @@ class Solver:
         how["plan"] = "inspect" if self.param.debug_info else plan
         self.net = build_net(definition.train, self.seed, **how)
         self.test_nets: list[Net] = []
+        self._exact: ExactTests | None = None
         try:
             self.rule = make_rule(self.param, self.net.arena)
             if self.param.snapshot:
                 check_form(self.param, self.net, self.rule)
             for i, source in enumerate(definition.tests):
                 self.test_nets.append(build_net(source, self.seed + 1 + i, share_with=self.net, **how))
+            if self.test_nets:
+                self._exact = exact_tests(definition, self.net, **how)
             self.copies = self._copy_weights(definition.folder)
         except BaseException:
             self.close()
             raise
-        self.notes = definition.notes + self.net.notes
+        self.notes = definition.notes + (self._exact.notes if self._exact else ()) + self.net.notes
         self._images = batch_size(self.net)
         self._trace = DebugTrace(self.net, lambda source, text: self.listener.debug(source, text))
         self._losses: deque[float] = deque(maxlen=self.param.average_loss)
@@ -145,6 +150,10 @@ class Solver:
         """
         self.listener.testing(self.iter, index)
         began = time.perf_counter()
+        with self._exact.held(self.test_nets[index]) if self._exact else nullcontext():
+            return self._scored(index, began)
+
+    def _scored(self, index: int, began: float) -> TestResult | None:
         net, batches = self.test_nets[index], self.param.test_iter[index]
         trace = DebugTrace(net, self.listener.debug) if self.param.debug_info else net
         sums: dict[str, np.ndarray] = {}
@@ -217,7 +226,7 @@ class Solver:
 
     def close(self) -> None:
         """Release the threads and files of all nets."""
-        for net in (self.net, *self.test_nets):
+        for net in (self.net, *self.test_nets, *([self._exact.net] if self._exact else [])):
             net.close()
 
     # -- beginning with weights ------------------------------------------------------------------------------
@@ -355,3 +364,5 @@ class Solver:
         self.seed = seed
         for i, (_, net) in enumerate(self._named_nets()):
             net.reseed(seed + i)
+        if self._exact:
+            self._exact.net.reseed(seed)
