@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import GraphError, UsageError, did_you_mean
 from .flags import Command, Flag, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE
-from .nettable import known, listed, shapes_text, title
+from .nettable import known, listed, shape_flag, shapes_text, title
 from .results import Results
 from .tables import number, table, total
 
@@ -23,7 +23,7 @@ def run(options: dict[str, Any]) -> int:
         load_file(path)
     path, results = options["model"], Results(options["json"])
     phases = PHASES if options["phase"] == "both" else (options["phase"],)
-    how = {"given": {name: _shape(name, text) for name, text in options["shape"].items()}}
+    how = {"given": {name: shape_flag(name, text) for name, text in options["shape"].items()}}
     how["python_path"] = options["allow_python_layers"]
     notes: list[str] = []
     if is_solver(path):
@@ -57,16 +57,6 @@ def _definition(options: dict[str, Any]):
     definition = read_definition(options["model"], None, options["level"] or None, options["stage"], strict=False)
     rule_class(definition.param)
     return definition
-
-
-def _shape(name: str, text: str) -> tuple[int, ...]:
-    try:
-        shape = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        shape = (0,)
-    if min(shape) < 1:
-        raise UsageError(f'--shape {name} is "{text}"; expected numbers of at least 1, such as {name}=64,3,28,28')
-    return shape
 
 
 def _show(net, state, results: Results, level: int) -> None:

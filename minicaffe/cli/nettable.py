@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import shape_text
+from ..errors import UsageError, shape_text
 
 
 def title(state) -> str:
@@ -26,3 +26,14 @@ def known(sums) -> dict[str, int | None]:
     """The totals as JSON has them: None where more comes that is not known."""
     names = ("parameters", "multiply_adds", "bytes")
     return {name: None if more else value for name, value, more in zip(names, sums.values, sums.open)}
+
+
+def shape_flag(name: str, text: str) -> tuple[int, ...]:
+    """The value of ``--shape NAME=TEXT``."""
+    try:
+        shape = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        shape = (0,)
+    if min(shape) < 1:
+        raise UsageError(f'--shape {name} is "{text}"; expected numbers of at least 1, such as {name}=64,3,28,28')
+    return shape
