@@ -53,7 +53,12 @@ class Blob(Sized):
         raise UsageError("a parameter cannot be given another shape; expected an input of the net")
 
     def __repr__(self) -> str:
-        return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._data.dtype}>"
+        return f"<Blob {shape_text(self.shape)} {self._data.dtype}>"
+
+    def _repr_html_(self, name: str = "") -> str:
+        from .notebook import blob_html
+
+        return blob_html(self, name)
 
 
 class ValueBlob(Blob):
@@ -95,12 +100,18 @@ class ValueBlob(Blob):
 
     def _kept(self, array: np.ndarray | None, what: str) -> np.ndarray:
         if array is None:
-            name = self._run.graph.values[self._id].name
-            raise UsageError(f'the fast plan keeps no {what} of blob "{name}"; expected plan="inspect"')
+            raise UsageError(f'the fast plan keeps no {what} of blob "{self._name}"; expected plan="inspect"')
         return array
 
     def __repr__(self) -> str:
-        return f"<Blob {' x '.join(map(str, self.shape)) or 'scalar'} {self._run.dtype}>"
+        return f'<Blob "{self._name}" {shape_text(self.shape)} {self._run.dtype}>'
+
+    def _repr_html_(self, name: str = "") -> str:
+        return super()._repr_html_(name or self._name)
+
+    @property
+    def _name(self) -> str:
+        return self._run.graph.values[self._id].name
 
 
 class ParamBlob(Blob):

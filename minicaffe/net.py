@@ -313,6 +313,16 @@ class Net(Running):
         """Release the threads and files of the data layers; the net cannot run afterwards."""
         close_layers(node.layer for node in self.graph.nodes)
 
+    def __repr__(self) -> str:
+        from .notebook import net_text
+
+        return net_text(self)
+
+    def _repr_html_(self) -> str:
+        from .notebook import net_html
+
+        return net_html(self)
+
     def __enter__(self) -> Net:
         return self
 

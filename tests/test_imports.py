@@ -29,6 +29,7 @@ ROOMS = [
     "weights",
     "runner",
     "execution",
+    "notebook",
     "blobs",
     "parameters",
     "batched",

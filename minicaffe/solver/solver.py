@@ -224,6 +224,21 @@ class Solver:
         """The learning rate of the iteration to come."""
         return learning_rate(self.param, self.iter)
 
+    @property
+    def smoothed_loss(self) -> float | None:
+        """The mean of the last ``average_loss`` losses, as displays have it; None before the first iteration."""
+        return self._smoothed() if self._losses else None
+
+    def __repr__(self) -> str:
+        from ..notebook import solver_text
+
+        return solver_text(self)
+
+    def _repr_html_(self) -> str:
+        from ..notebook import solver_html
+
+        return solver_html(self)
+
     def close(self) -> None:
         """Release the threads and files of all nets."""
         for net in (self.net, *self.test_nets, *([self._exact.net] if self._exact else [])):
