@@ -111,8 +111,13 @@ class Timer:
 
 
 def set_random_seed(seed: int) -> None:
-    """Let nets and solvers that are given no seed of their own begin alike from now on, one after the other."""
+    """Let nets and solvers that are given no seed of their own begin alike from now on, one after the other.
+
+    Raises UsageError for a seed below 0.
+    """
     global _seed, _given_out
+    if int(seed) < 0:
+        raise UsageError(f"seed is {seed}; expected at least 0")
     _seed, _given_out = int(seed), 0
 
 

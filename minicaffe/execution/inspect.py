@@ -41,6 +41,9 @@ class InspectExecution(Execution):
 
     def _find_overwritten(self) -> None:
         storage = self.plan.storage
+        self._public = public = self.graph.public()
+        apart = {v.name for v in self.graph.values if storage.data[v.id] != storage.data[public[v.name].id]}
+        self._versions = [value for value in self.graph.values if value.name in apart]
         self._overwritten_inputs = [
             (self.data[first], self.data[last])
             for first, last in self.graph.overwritten_inputs()
@@ -56,6 +59,8 @@ class InspectExecution(Execution):
         self.settle()
         for first, last in self._overwritten_inputs:
             first[...] = last
+        for current, shown in self._current(span.first - 1):
+            current[...] = shown
         for index in self.plan.forward:
             node = self.graph.nodes[index]
             if not span.holds(index):
@@ -70,6 +75,21 @@ class InspectExecution(Execution):
                 self._layer_forward(self.graph.nodes[index])
             if span.after is not None:
                 span.after(node)
+        if span.last is not None:
+            for current, shown in self._current(span.last, span.first):
+                shown[...] = current
+
+    def _current(self, last: int, first: int = 0):
+        """(Version, what users see) of each blob written again in place, where these are two arrays.
+
+        The version is the one after layer number ``last``, if layer ``first`` or a later one has written it. To users a
+        blob is one array, and so it is in Caffe: a part of a net begins with what they see and ends by showing it.
+        """
+        storage, public = self.plan.storage.data, self._public
+        current = {value.name: value for value in self._versions if first <= value.producer <= last}
+        for name, value in current.items():
+            if storage[value.id] != storage[public[name].id]:
+                yield self.data[value.id], self.data[public[name].id]
 
     def backward(self, span=WHOLE):
         for diff, weight in self._overwritten_weights:

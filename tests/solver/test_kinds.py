@@ -5,6 +5,7 @@ import pytest
 
 import minicaffe as caffe
 from minicaffe import settings
+from minicaffe.errors import UsageError
 from minicaffe.solver.rules import RULES
 
 NET = """
@@ -81,6 +82,8 @@ def test_a_seed_for_all_that_follows(file):
     np.testing.assert_array_equal(first(0), first(0))
     assert (first(0) != first(1)).any()
     settings._seed = None
+    with pytest.raises(UsageError, match="seed is -1; expected at least 0"):
+        caffe.set_random_seed(-1)
 
 
 def test_calls_that_have_no_effect_on_a_cpu(caplog):
