@@ -12,6 +12,7 @@ from . import TEST
 from .errors import UsageError, shape_text
 from .io import ArrayError, Transformer, oversample, resize_image
 from .net import Net
+from .proto import NetFile
 
 __all__ = ["Classifier", "ImageNet"]
 
@@ -68,7 +69,7 @@ class Classifier(ImageNet):
 
     def __init__(
         self,
-        model_file: str | os.PathLike,
+        model_file: str | os.PathLike | NetFile,
         pretrained_file: str | os.PathLike | None,
         image_dims: Sequence[int] | None = None,
         mean: np.ndarray | None = None,

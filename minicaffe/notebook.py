@@ -70,8 +70,8 @@ def _size(net) -> str:
 
 
 def _work(graph, node: Node) -> int:
-    shapes = [[graph.values[i].shape for i in ids] for ids in (node.bottoms, node.tops)]
-    return layer_work(node.type, *shapes, [graph.params[i].shape for i in node.params])
+    bottoms, tops = ([graph.values[i].shape for i in ids] for ids in (node.bottoms, node.tops))
+    return layer_work(node.type, bottoms, tops, [graph.params[i].shape for i in node.params])
 
 
 def _top(graph, node: Node, top: int) -> str:

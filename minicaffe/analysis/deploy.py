@@ -29,13 +29,13 @@ class Deployed:
     net: NetFile
     mean: np.ndarray | None = None
     scale: float = 1.0
-    whole: tuple[int, int] | None = None
+    whole: tuple[int, ...] | None = None
 
 
 def deployed(
     net: NetFile,
     batch: int | None = None,
-    shape: tuple[int, int, int] | None = None,
+    shape: tuple[int, ...] | None = None,
     mean: np.ndarray | None = None,
     level: int = 0,
     stages: Sequence[str] = (),
@@ -85,12 +85,13 @@ def centre(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return image[:, top : top + height, left : left + width]
 
 
-def _cut_mean(mean: np.ndarray | None, size: tuple[int, int, int]) -> np.ndarray | None:
-    cut = mean is not None and mean.shape[1:] != (1, 1) and mean.shape[1] >= size[1] and mean.shape[2] >= size[2]
-    return centre(mean, *size[1:]) if cut else mean
+def _cut_mean(mean: np.ndarray | None, size: tuple[int, ...]) -> np.ndarray | None:
+    if mean is None or mean.shape[1] < size[1] or mean.shape[2] < size[2]:
+        return mean
+    return centre(mean, *size[1:])
 
 
-def _stored_shape(layer, folder: str) -> tuple[int, int, int] | None:
+def _stored_shape(layer, folder: str) -> tuple[int, ...] | None:
     """The shape of the images, as the options or the first record of the database tell."""
     if layer.type == "MemoryData":
         options = layer.memory_data_param
@@ -106,7 +107,7 @@ def _stored_shape(layer, folder: str) -> tuple[int, int, int] | None:
     return source.shape
 
 
-def _input_shape(layer, known: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+def _input_shape(layer, known: tuple[int, ...] | None) -> tuple[int, ...] | None:
     crop = layer.transform_param.crop_size or layer.window_data_param.crop_size
     if not crop:
         return known

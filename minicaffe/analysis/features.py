@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..data import Source
+from ..data import LevelDbSource, LmdbSource
 from ..errors import DataError, UsageError, did_you_mean, shape_text
 from ..net import Net
 from .deploy import centre
@@ -84,7 +84,7 @@ class Prepared:
 
 
 def run_records(
-    net: Net, blobs: Sequence[str], source: Source, items: int, prepared: Prepared
+    net: Net, blobs: Sequence[str], source: LmdbSource | LevelDbSource, items: int, prepared: Prepared
 ) -> Iterator[tuple[dict[str, np.ndarray], list[float], list[str]]]:
     """``blobs``, labels and keys of the next ``items`` records of ``source``, a batch of the net's input at a time."""
     name = net.inputs[0]
@@ -94,7 +94,7 @@ def run_records(
         for _ in range(min(size, items - start)):
             image, label = source.record()
             images.append(prepared(image, source.place()))
-            labels.append(label)
+            labels.append(float(label))
             keys.append(source.key())
             source.step()
         yield net.forward_all(blobs, **{name: np.stack(images)}), labels, keys

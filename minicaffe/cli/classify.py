@@ -99,10 +99,10 @@ def _show(file: str, scores, labels: list[str], top: int, results: Results) -> b
     scaled = bool(scores.min() >= 0 and abs(float(scores.sum(dtype=np.float64)) - 1) < 1e-3)
     best = [int(i) for i in np.argsort(-scores, kind="stable")[:top]]
     low, high = (0.0, 1.0) if scaled else (float(scores.min()), float(scores.max()))
-    numbers = [f"{scores[i]:.4f}" for i in best]
+    numbers, names = [f"{scores[i]:.4f}" for i in best], labels or [f"class {i}" for i in range(len(scores))]
     wide = max(map(len, numbers))
     lines = [
-        f"  {number:>{wide}}  {_bar((float(scores[i]) - low) / ((high - low) or 1))}  {labels[i] if labels else i}"
+        f"  {number:>{wide}}  {_bar((float(scores[i]) - low) / ((high - low) or 1))}  {names[i]}"
         for i, number in zip(best, numbers)
     ]
     results.text([file, *lines, ""])

@@ -78,8 +78,7 @@ def _of_own(options: dict[str, Any], how: dict[str, Any], log: Log, screen: Scre
         pieces = _counted(run_own(net, wanted, batches), batches, net.name, screen)
         arrays = gathered(pieces, wanted, options["items"])
     if label is not None:
-        labels = arrays[label] if label in blobs else arrays.pop(label)
-        arrays["labels"] = labels.astype(int) if (labels == labels.round()).all() else labels
+        arrays["labels"] = _whole(arrays[label] if label in blobs else arrays.pop(label))
     return net.name, arrays
 
 
@@ -132,7 +131,12 @@ def _of_records(options: dict[str, Any], how: dict[str, Any], log: Log, screen: 
                     yield arrays
 
             arrays = gathered(_counted(pieces(), math.ceil(items / batch), net.name, screen), blobs, None)
-    return net.name, {**arrays, "labels": np.array(labels), "keys": np.array(keys)}
+    return net.name, {**arrays, "labels": _whole(np.array(labels)), "keys": np.array(keys)}
+
+
+def _whole(labels):
+    """The labels as whole numbers, if that is what they are."""
+    return labels.astype(int) if (labels == labels.round()).all() else labels
 
 
 def _counted(pieces: Iterator, of: int, title: str, screen: Screen) -> Iterator:

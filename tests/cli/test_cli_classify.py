@@ -105,7 +105,7 @@ def test_crops(colours, capsys):
 def test_scores_that_are_no_probabilities(colours, capsys):
     (colours / "deploy.prototxt").write_text(DEPLOY)
     status, out, err = run(capsys, "deploy.prototxt", "w.caffemodel", "pictures/red.png")
-    assert status == 0 and "  3.9062  " in out and out.splitlines()[1].endswith("  2")
+    assert status == 0 and "  3.9062  " in out and out.splitlines()[1].endswith("  class 2")
     assert 'the numbers of blob "ip" are scores, not probabilities: they do not add up to 1' in err
 
 

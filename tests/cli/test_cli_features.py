@@ -55,7 +55,7 @@ def test_records_of_a_database(expected):
     np.testing.assert_array_equal(found["data"], expected["data"])
     np.testing.assert_allclose(found["ip"], expected["ip"], rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found["prob"].sum(1), 1, rtol=1e-5)
-    assert found["labels"].tolist() == expected["label"].tolist()
+    assert found["labels"].tolist() == expected["label"].tolist() and found["labels"].dtype == int
     assert found["keys"].tolist() == [f"{i:05d}" for i in range(10)]
     found = features("--blobs", "data", "--data", "train_lmdb", "--items", "6", "--mean", "7", "--input_scale", "2")
     source = open_database("train_lmdb")
