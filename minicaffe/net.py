@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,7 @@ from .weights import CopyReport, copy_arrays
 
 if TYPE_CHECKING:
     from .arena import Arena
+    from .report import Inspection
     from .runner import Runner
 
 __all__ = ["Net"]
@@ -232,6 +233,34 @@ class Net(Running):
             kept = self._parameters.kept(node, write_diff)
             layers.append((node.name, [(*arrays, (node.name, i) not in shared) for i, arrays in enumerate(kept)]))
         write_weights_hdf5(os.fspath(file), layers)
+
+    # -- looking at it ---------------------------------------------------------------------------------------
+
+    def inspect(
+        self,
+        layers: Iterable[str] | None = None,
+        out: str | os.PathLike | None = "report.html",
+        *,
+        item: int = 0,
+        labels: str | os.PathLike | Sequence[str] = (),
+        rgb: bool = False,
+        gradients: bool = True,
+    ) -> Inspection:
+        """Run once over the batch at hand and write a page that shows every layer, or those called ``layers``.
+
+        Inputs are what the blobs hold; data layers give their next batch, and give it again afterwards. Where the net
+        has a loss it runs backward too, unless ``gradients`` is False. ``item`` of the batch is the one whose
+        activations are drawn; ``labels`` are names of the classes, or a file with one a line; images are drawn blue
+        first unless ``rgb``. ``out`` None writes nothing. Returns what was measured: ``.layers["conv1"]``,
+        ``.save(path)``; a notebook shows the page. Weights, statistics, gradients of parameters and data positions are
+        put back; blobs hold this run. Raises UsageError under the fast plan and for names that are not there.
+        """
+        from .report import inspect_net
+
+        found = inspect_net(self, layers, item=item, labels=labels, rgb=rgb, gradients=gradients)
+        if out is not None:
+            found.save(out)
+        return found
 
     # -- what is inside --------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ ROOMS = [
     "batched",
     "numbered",
     "running",
+    "report",
     "net",
     "bn_stats",
     "classifier",
