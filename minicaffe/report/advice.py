@@ -96,7 +96,8 @@ def _norm(norm: Norm) -> Iterator[tuple[str, str]]:
         words += (
             f" The factor {norm.factor:.4g} is that of about {plural(round(forwards), 'forward')} in TRAIN, where the "
             f"averages span about {norm.window:,.0f}: they lag behind the weights, and early test results look worse "
-            "than the net is. More training helps, or statistics computed anew over the training data."
+            "than the net is. More training helps, or minicaffe bn-stats, which computes them anew over the training "
+            "data."
         )
     if norm.items < _FEW:
         words += f" But {plural(norm.items, 'item')} in the batch can say little; look at more."
