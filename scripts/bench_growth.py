@@ -15,6 +15,7 @@ import sys
 
 from bench_train import Ours, measure, torch_steps
 
+from minicaffe.analysis.palette import LIGHT, colour, mark
 from minicaffe.kernels._jit import set_threads, usable_cores
 from minicaffe.proto import caffe_pb2
 
@@ -62,23 +63,30 @@ def time_one(facts: dict[str, int], rounds: int, with_torch: bool) -> dict[str, 
 
 
 def draw(tables, file: str) -> None:
-    """A picture of every series, both axes logarithmic."""
-    import matplotlib
+    """A picture of every series, both axes logarithmic: two beside one another, what the lines mean above them."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, places = pyplot.subplots(1, len(tables), figsize=(4 * len(tables), 4), squeeze=False)
-    for place, (series, rows) in zip(places[0], tables.items()):
-        for name in rows[0][1]:
-            place.loglog([number for number, _ in rows], [found[name] for _, found in rows], marker="o", label=name)
-        place.set_xlabel(series)
-        place.set_ylabel("ms an iteration")
-        place.set_xticks([number for number, _ in rows], [str(number) for number, _ in rows])
+    down = (len(tables) + 1) // 2
+    height = 2.9 * down + 0.6
+    figure = Figure(figsize=(6.4, height))
+    places = figure.subplots(down, 2, squeeze=False).ravel()
+    for place, (series, rows) in zip(places, tables.items()):
+        numbers = [number for number, _ in rows]
+        for i, name in enumerate(rows[0][1]):
+            how = {"color": colour(i), "marker": mark(i), "label": name}
+            place.loglog(numbers, [found[name] for _, found in rows], **how)
+        place.set(xlabel=series, ylabel="ms per iteration")
+        place.set_xticks(numbers, [str(number) for number in numbers])
+        place.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        place.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
         place.minorticks_off()
-    places[0][0].legend()
-    figure.tight_layout()
-    figure.savefig(file)
+        place.grid(True, color=LIGHT["faint"], lw=0.6)
+    for place in places[len(tables) :]:
+        place.set_visible(False)
+    figure.legend(*places[0].get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.55 / height))
+    figure.savefig(file, dpi=160)
 
 
 def main() -> int:

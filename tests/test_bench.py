@@ -105,3 +105,13 @@ def test_growth_alone(alone, monkeypatch, capsys):
     numbers = [line.split() for line in lines if line.split()[0].isdigit()]
     assert [row[0] for row in numbers] == ["2", "4", "4", "1", "2", "1"]
     assert all(float(ms) > 0 for row in numbers for ms in row[1:])
+
+
+def test_the_picture_of_growth(tmp_path):
+    import bench_growth
+
+    tables = {
+        name: [(n, {"fast": 1.5 * n, "inspect": 4.0 * n}) for n in (1, 2, 4)] for name in ("batch", "width", "depth")
+    }
+    bench_growth.draw(tables, str(tmp_path / "growth.svg"))
+    assert "</svg>" in (tmp_path / "growth.svg").read_text()

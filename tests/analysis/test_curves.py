@@ -128,3 +128,71 @@ def test_without_matplotlib(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UsageError, match=r"plots need matplotlib; .* pip install minicaffe\[plot\]"):
         draw_curves([run()], str(tmp_path / "x.png"))
+
+
+LONG = "a_very_long_name_of_a_training/with/folders/that_goes_on_and_on_and_on_for_ever_and_a_day_"
+MANY = Curves("many", scores={f"accuracy of the classifier {LONG}{k}": [Point(0, 0.0, 0.1)] for k in range(4)})
+
+
+@pytest.mark.parametrize(
+    "runs, title",
+    [
+        ((run(scores=(0.1, 0.5)),), "W" * 100),
+        ((run(f"{LONG}a", scores=(0.1, 0.5)), run(f"{LONG}b", scores=(0.2, 0.9)), run("$x$猫")), LONG),
+        ((run(values=[3e12, 1e12], step=10**6),), ""),
+        ((run(values=[3e-9, 1e-9], scores=(1e-7, 2e-7), step=5000),), ""),
+        ((MANY,), ""),
+        (tuple(run(str(k), values=(3, math.nan, 1)) for k in range(9)), "nine"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_no_text_is_cut_off_or_lies_over_another(runs, title):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    shown = figure(*runs, title=title)
+    shown.set_dpi(200)
+    canvas = FigureCanvasAgg(shown)
+    canvas.draw()
+    labels = [text for axis in shown.axes for text in (axis.xaxis.label, axis.yaxis.label)]
+    ticks = [text for axis in shown.axes for text in (*axis.get_xticklabels(), *axis.get_yticklabels())]
+    legends = [text for axis in shown.axes if axis.get_legend() for text in axis.get_legend().get_texts()]
+    words = [text for text in (*shown.texts, *labels, *ticks, *legends) if text.get_text() and text.get_visible()]
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in words]
+    inside = shown.axes[-1].get_xlim()
+    for text, box in zip(words, boxes):
+        if text in ticks and not inside[0] <= text.get_position()[0] <= inside[1] and text.get_position()[1] == 0:
+            continue  # a tick beyond the axis, which is not drawn
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= shown.bbox.x1 and box.y1 <= shown.bbox.y1, text
+    free = [(text, box) for text, box in zip(words, boxes) if text not in ticks]
+    for i, (text, box) in enumerate(free):
+        for other, other_box in free[:i]:
+            assert not box.overlaps(other_box), (text, other)
+    panels = [axis.get_window_extent() for axis in shown.axes]
+    for text, box in free:
+        assert not any(panel.overlaps(box) for panel in panels), text
+
+
+def test_numbers_that_are_not_finite_break_the_curve():
+    shown = figure(run(values=[3, 2, math.nan, math.inf, 1, 0.5]))
+    drawn = [list(line.get_xdata()) for line in shown.axes[0].lines if line.get_linestyle() == "-"]
+    assert drawn == [[0, 10], [40, 50]]
+    assert texts(shown) == ["training", "not a finite number"]
+    (marks,) = (line for line in shown.axes[0].lines if line.get_marker() == "x")
+    assert list(marks.get_xdata()) == [20, 30]
+
+
+@pytest.mark.parametrize("factor, label", [(1, "loss"), (1e-9, "loss (1e-9)"), (3e9, "loss (1e9)"), (0.0, "loss")])
+def test_very_small_and_very_large_numbers_stand_before_a_power_of_ten(factor, label):
+    (axis,) = figure(run(values=[3 * factor, 2 * factor, factor])).axes
+    assert axis.get_ylabel() == label
+
+
+@pytest.mark.parametrize("last, shown", [(100, "100"), (60_000, "60k"), (10_000_000, "10M")])
+def test_large_counts_of_iterations_are_short(last, shown):
+    (axis,) = figure(run(step=last // 2)).axes
+    assert axis.xaxis.get_major_formatter()(last, 0) in (shown, "")
+
+
+def test_several_runs_have_marks_of_their_own():
+    shown = figure(run("a"), run("b"))
+    assert [line.get_marker() for line in shown.axes[0].lines] == ["o", "s"]
