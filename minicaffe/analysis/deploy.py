@@ -13,9 +13,9 @@ from ..errors import UsageError
 from ..proto import NetFile, caffe_pb2, filter_net, find
 from .summary import BATCHES
 
-__all__ = ["Deployed", "centre", "deployed"]
+__all__ = ["Deployed", "centre", "deployed", "name_predictions", "prediction"]
 
-_WITHOUT_LABELS = {"SoftmaxWithLoss": "Softmax", "SigmoidCrossEntropyLoss": "Sigmoid"}
+_PREDICTIONS = {"SoftmaxWithLoss": "Softmax", "InfogainLoss": "Softmax", "SigmoidCrossEntropyLoss": "Sigmoid"}
 
 
 @dataclass(frozen=True)
@@ -128,19 +128,32 @@ def _without_labels(layers, source, shape: Sequence[int]) -> list:
         else:
             gone.update(top for top in layer.top if top not in layer.bottom)
             scores = layer.bottom[0]
-            if layer.type not in _WITHOUT_LABELS or scores in gone or scores in scored:
+            made = None if scores in gone or scores in scored else prediction(layer)
+            if made is None:
                 continue
-            made = caffe_pb2.LayerParameter(name=layer.name, type=_WITHOUT_LABELS[layer.type], bottom=[scores])
-            made.softmax_param.CopyFrom(layer.softmax_param)
         found.append(made)
-    _name_tops(found)
+    name_predictions(found)
     return found
 
 
-def _name_tops(layers) -> None:
-    """Give the new layers tops: the last one "prob", the others, of training's side branches, their own names."""
+def prediction(loss):
+    """A layer, as yet without a top, that computes what ``loss`` judges: of the same name, a Softmax or a Sigmoid.
+
+    None for losses that compute nothing of the kind.
+    """
+    if loss.type not in _PREDICTIONS:
+        return None
+    made = caffe_pb2.LayerParameter(name=loss.name, type=_PREDICTIONS[loss.type], bottom=loss.bottom[:1])
+    options = loss.infogain_loss_param if loss.type == "InfogainLoss" else loss.softmax_param
+    if options.HasField("axis"):
+        made.softmax_param.axis = options.axis
+    return made
+
+
+def name_predictions(layers) -> None:
+    """Give the layers that ``prediction`` made tops: the last one "prob", others, of side branches, their own names."""
     taken = {top for layer in layers for top in layer.top}
-    new = [layer for layer in layers if not layer.top and layer.type in _WITHOUT_LABELS.values()]
+    new = [layer for layer in layers if not layer.top and layer.type in _PREDICTIONS.values()]
     for layer in reversed(new):
         name = "prob" if "prob" not in taken else layer.name
         layer.top.append(name)

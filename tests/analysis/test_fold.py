@@ -118,7 +118,7 @@ STAY = {
     "each number": (("c Convolution x " + CONV % "pad: 1", "b Scale c | scale_param { axis: 2 }"), "its factors or shifts differ within a channel"),
     "items": (("f Flatten x", "b Scale f | scale_param { axis: 0 num_axes: 1 }", "c InnerProduct b | inner_product_param { num_output: 2 }"), "its factors or shifts differ from item to item"),
     "two bottoms": (("r ReLU x", "b Scale x,r | scale_param { axis: 0 }"), "its factors come from another blob"),
-    "batches": (("c Convolution x " + CONV % "", "b BatchNorm c | batch_norm_param { use_global_stats: false }"), "it normalises by each batch (use_global_stats: false)"),
+    "batches": (("c Convolution x " + CONV % "", "b BatchNorm c | batch_norm_param { use_global_stats: false }"), "it normalises by the statistics of each batch"),
     "power": (("c Convolution x " + CONV % "", "b Power c | power_param { power: 2 }"), "its power is 2, not 1"),
     "written again": (("b Scale x", "r ReLU x -> x", "c Convolution b " + CONV % ""), 'the blob "x" is written again before "c" reads it'),
     "twice": (("b Scale x", "e Eltwise b,b"), 'a layer reads "b" twice'),
@@ -199,7 +199,7 @@ def test_the_form_for_use_alone():
     assert [(layer.name, layer.type, *layer.top) for layer in layers] == [
         ("d", "Input", "data"),
         ("ip", "InnerProduct", "ip"),
-        ("prob", "Softmax", "prob"),
+        ("loss", "Softmax", "prob"),
     ]
     assert list(layers[0].input_param.shape[0].dim) == [4, 3, 8, 8] and not layers[0].include
     assert layers[2].softmax_param.axis == -1 and found.data.transform_param.crop_size == 8
@@ -209,12 +209,12 @@ def test_the_form_for_use_alone():
         deployed(text, dat=(1, 1))
 
 
-def test_losses_keep_their_names_where_there_are_two():
+def test_of_two_losses_the_last_is_prob():
     labels = 'layer { name: "y" type: "DummyData" top: "y" dummy_data_param { shape { dim: 2 } } }'
     ip = "| inner_product_param { num_output: 2 }"
     found = deployed(labels + net("a InnerProduct x " + ip, "l1 SoftmaxWithLoss a,y", "l2 SigmoidCrossEntropyLoss a,a"))
-    kinds = [(layer.name, layer.type) for layer in found.net.param.layer]
-    assert kinds == [("x", "Input"), ("a", "InnerProduct"), ("l1", "Softmax"), ("l2", "Sigmoid")]
+    kinds = [(layer.type, *layer.top) for layer in found.net.param.layer]
+    assert kinds == [("Input", "x"), ("InnerProduct", "a"), ("Softmax", "l1"), ("Sigmoid", "prob")]
 
 
 def test_data_of_unknown_shape():
@@ -311,3 +311,17 @@ def nets(draw):
 @given(nets(), st.integers(0, 99))
 def test_random_nets(text, seed):
     folded(text, seed=seed)
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in MODELS.glob("*/train_test.prototxt")))
+def test_what_trains_becomes_what_is_deployed(name):
+    """The models' own deploy nets, which were written by hand, have the same layers."""
+    shape = (1, 28, 28) if name == "lenet" else (3, 128, 128) if name == "caffenet128" else (3, 32, 32)
+    file = read_net(MODELS / name / "train_test.prototxt")
+    given = shapes_given(file, {"data": (1, *shape)})
+    (state,) = check_net(file, ("TEST",), given=given)
+    found = deploy_form(file, state, given).net
+    deploy = read_net(MODELS / name / "deploy.prototxt")
+    wires = [[(layer.type, *layer.bottom, *layer.top) for layer in one.param.layer] for one in (found, deploy)]
+    assert wires[0] == wires[1]
+    assert found.param.layer[0].input_param.shape[0].dim[1:] == deploy.param.layer[0].input_param.shape[0].dim[1:]

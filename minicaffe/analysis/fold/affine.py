@@ -95,19 +95,34 @@ def affine_of(op: Op, shape: Shape) -> Affine | None:
     return found
 
 
-def _batch_norm(op: Op, shape: Shape):
+def _normalising(op: Op, shape: Shape):
+    """BatchNorm, NVIDIA's with gamma and beta too, and the BN of forks, by what they call their parameters."""
+    arrays = {label: array.astype(np.float64).reshape(-1) for label, array in zip(op.labels, op.arrays)}
+    gamma = arrays.get("gamma", arrays.get("slope"))
+    beta = arrays.get("beta", arrays.get("bias"))
+    if "mean" not in arrays and op.layer.use_stored:  # SegNet's: the statistics are in these two
+        return _along_channels(gamma, shape), _along_channels(beta, shape)
     if not op.layer.use_stored:
-        raise KeptError("it normalises by each batch (use_global_stats: false)")
-    mean, variance, factor = (array.astype(np.float64) for array in op.arrays)
-    if factor[0] == 0:
+        raise KeptError("it normalises by the statistics of each batch")
+    factor = arrays["factor"][0] if gamma is None else 1.0
+    if factor == 0 or not (gamma is None or arrays["variance"].any()):
+        what = "its factor is 0" if factor == 0 else "its variances are 0"
         raise WeightsError(
-            f'{op.place}: layer "{op.name}" (BatchNorm): has no statistics (its factor is 0); expected those of a '
+            f'{op.place}: layer "{op.name}" ({op.type}): has no statistics ({what}); expected those of a '
             'trained net, or those that "minicaffe bn-stats" gathers'
         )
-    along = (1, -1, *(1,) * (len(shape) - 2)) if len(shape) > 1 else (1,)
+    eps = getattr(op.layer, "eps", op.layer.options.eps)
     with np.errstate(all="ignore"):  # what is not finite is told
-        scale = 1 / np.sqrt(variance / factor[0] + op.layer.options.eps)
-    return scale.reshape(along), (-mean / factor[0] * scale).reshape(along)
+        scale = (1.0 if gamma is None else gamma) / np.sqrt(arrays["variance"] / factor + eps)
+    shift = (0.0 if beta is None else beta) - arrays["mean"] / factor * scale
+    return _along_channels(scale, shape), _along_channels(shift, shape)
+
+
+def _along_channels(array: np.ndarray, shape: Shape) -> np.ndarray:
+    """A number for each channel, axis 1, or for each element of an item."""
+    channels = shape[1] if len(shape) > 1 else 1
+    whole = array.size != channels
+    return array.reshape((1, *shape[1:]) if whole else (1, channels, *(1,) * (len(shape) - 2))[: len(shape)])
 
 
 def _scale(op: Op, shape: Shape):
@@ -147,7 +162,8 @@ def _spread(array: np.ndarray, start: int, stop: int, shape: Shape) -> np.ndarra
 
 
 _RULES = {
-    "BatchNorm": _batch_norm,
+    "BN": _normalising,
+    "BatchNorm": _normalising,
     "Bias": _bias,
     "Dropout": _identity,
     "EltwiseAffine": _eltwise_affine,

@@ -11,10 +11,8 @@ from ...layers import layer_class
 from ...layers.base import Shape
 from ...proto import NetFile, caffe_pb2, filter_net
 from ..check import Checked
-
-_ONE_BY_ONE = ("Data", "HDF5Data", "ImageData", "MemoryData", "WindowData")  # whose first axis is the batch
-_PREDICTIONS = {"SoftmaxWithLoss": "Softmax", "InfogainLoss": "Softmax", "SigmoidCrossEntropyLoss": "Sigmoid"}
-_OPTIONS = {"SoftmaxWithLoss": "softmax_param", "InfogainLoss": "infogain_loss_param"}
+from ..deploy import name_predictions, prediction
+from ..summary import BATCHES
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ def shapes_given(net: NetFile, given: Mapping[str, Shape]) -> dict[str, Shape]:
 def deploy_form(net: NetFile, state: Checked, given: Mapping[str, Shape], level: int = 0) -> Deployed:
     """The layers of phase TEST, of which ``state`` (from ``check_net``) tells the shapes, without data and labels.
 
-    Layers that bring data become Input, of batch 1 or of the shape that is ``given`` for the blob. SoftmaxWithLoss
-    and InfogainLoss become Softmax, SigmoidCrossEntropyLoss Sigmoid, "prob" where there is one of them and the name
-    is free; other losses, Accuracy, Silence and what writes files go, and with them what served them alone. Rules
-    (``include``, ``exclude``) go too. UsageError for an input whose shape is not known.
+    Layers that bring data become Input, of batch 1 or of the shape that is ``given`` for the blob. Losses become what
+    they judge (see ``prediction``), or go; Accuracy, Silence and what writes files go, and with them what served them
+    alone. Rules (``include``, ``exclude``) go too. Beside ``analysis.deploy.deployed``, which is for images, this takes
+    any number of inputs of any shape. UsageError for an input whose shape is not known.
     """
     kept = filter_net(net.param, "TEST", level, (*net.param.state.stage, *state.stages))
     layers, unwanted = _without_losses([(net.param.layer[i], net.lines[i]) for i in kept])
@@ -64,7 +62,7 @@ def deploy_form(net: NetFile, state: Checked, given: Mapping[str, Shape], level:
     data, out = None, []
     for param, line in layers:
         if not param.bottom and param.type != "Parameter":
-            if data is None and param.type in _ONE_BY_ONE:
+            if data is None and param.type in BATCHES:
                 data = param
             param = _input(param, shapes, given, unwanted - read)
         if param is not None:
@@ -80,8 +78,6 @@ def deploy_form(net: NetFile, state: Checked, given: Mapping[str, Shape], level:
 
 def _without_losses(layers) -> tuple[list[tuple[Any, int]], set[str]]:
     """The layers without those that only judge, and the blobs that only those wanted, such as labels."""
-    names = {name for param, _ in layers for name in (param.name, *param.top)}
-    alone = sum(param.type in _PREDICTIONS for param, _ in layers) == 1 and "prob" not in names
     done = {bottom for param, _ in layers if param.type in ("Softmax", "Sigmoid") for bottom in param.bottom}
     found, unwanted = [], set()
     for param, line in layers:
@@ -91,19 +87,10 @@ def _without_losses(layers) -> tuple[list[tuple[Any, int]], set[str]]:
             continue
         own = 0 if param.type == "Silence" else 2 if param.type == "ContrastiveLoss" else 1
         unwanted.update(param.bottom[own:])
-        if param.type in _PREDICTIONS and param.bottom[0] not in done:
-            found.append((_prediction(param, alone), line))
+        made = None if param.bottom[0] in done else prediction(param)
+        found += [] if made is None else [(made, line)]
+    name_predictions([param for param, _ in found])
     return found, unwanted
-
-
-def _prediction(param, alone: bool):
-    name = "prob" if alone else param.name
-    top = "prob" if alone or not param.top else param.top[0]
-    out = caffe_pb2.LayerParameter(name=name, type=_PREDICTIONS[param.type], bottom=param.bottom[:1], top=[top])
-    options = _OPTIONS.get(param.type)
-    if options and getattr(param, options).HasField("axis"):
-        out.softmax_param.axis = getattr(param, options).axis
-    return out
 
 
 def _prune(layers: list[tuple[Any, int]], unwanted: set[str]) -> None:
@@ -124,7 +111,7 @@ def _input(param, shapes: Mapping[str, Shape | None], given: Mapping[str, Shape]
         shape = given.get(top) or shapes.get(top)
         if shape is None:
             raise UsageError(f'the shape of "{top}" is not known; expected it as --shape {top}=N,C,H,W')
-        if top not in given and param.type in _ONE_BY_ONE:
+        if top not in given and param.type in BATCHES:
             shape = (1, *shape[1:])
         out.input_param.shape.add(dim=shape)
     return out if tops else None

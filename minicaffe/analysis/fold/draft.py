@@ -19,7 +19,7 @@ from .affine import KeptError
 class Op:
     """One layer. ``param`` is its own copy; ``layer`` knows its geometry; ``shared`` names who uses its parameters.
 
-    ``place`` is where it stands in the file.
+    ``labels`` are what it calls its parameters; ``place`` is where it stands in the file.
     """
 
     param: Any
@@ -27,6 +27,7 @@ class Op:
     bottoms: list[int]
     tops: list[int]
     arrays: list[np.ndarray]
+    labels: tuple[str, ...]
     place: str
     shared: str = ""
 
@@ -63,7 +64,9 @@ class Draft:
             param.CopyFrom(node.layer.param)
             param.ClearField("blobs")
             arrays = [blob.data.copy() for blob in net.params.get(node.name, ())] if node.params else []
-            self.ops.append(Op(param, node.layer, bottoms, list(node.tops), arrays, node.place, _sharer(net, node)))
+            labels = tuple(graph.params[i].label for i in node.params)
+            tops, sharer = list(node.tops), _sharer(net, node)
+            self.ops.append(Op(param, node.layer, bottoms, tops, arrays, labels, node.place, sharer))
 
     def producer(self, value: int) -> Op:
         return next(op for op in self.ops if value in op.tops)
