@@ -6,6 +6,7 @@ is imported when it is first asked for; ``import minicaffe`` itself loads nothin
 
 import importlib
 
+from . import user_code as user_code  # below whatever name this module is given, its modules keep one identity
 from .version import __version__
 
 _HOMES = {

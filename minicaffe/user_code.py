@@ -84,13 +84,19 @@ def told(error: Exception) -> str:
 
 
 class _Alias(MetaPathFinder, Loader):
-    """``caffe`` and everything below it is ``minicaffe`` and what is below that: one module under two names."""
+    """``caffe`` and everything below it is ``minicaffe`` and what is below that: one module under two names.
+
+    ``caffe`` itself only after ``install_as_caffe``; what is below it wherever ``caffe`` is ``minicaffe``, also after
+    ``sys.modules["caffe"] = minicaffe``. Another ``caffe`` keeps its own.
+    """
+
+    top = False
 
     def find_spec(self, name, path=None, target=None):
-        if name != "caffe" and not name.startswith("caffe."):
+        own = name.startswith("caffe.") and sys.modules.get("caffe") is sys.modules.get("minicaffe")
+        if not own and not (self.top and name == "caffe"):
             return None
-        real = "minicaffe" + name[len("caffe") :]
-        if name != "caffe" and importlib.util.find_spec(real) is None:
+        if own and importlib.util.find_spec("minicaffe" + name[len("caffe") :]) is None:
             return None
         return importlib.util.spec_from_loader(name, self)
 
@@ -101,7 +107,10 @@ class _Alias(MetaPathFinder, Loader):
         sys.modules[module.__name__] = importlib.import_module("minicaffe" + module.__name__[len("caffe") :])
 
 
+_alias = _Alias()
+sys.meta_path.insert(0, _alias)
+
+
 def install_as_caffe() -> None:
     """From now on ``import caffe`` gives minicaffe, unless another ``caffe`` has been imported already."""
-    if not any(isinstance(finder, _Alias) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Alias())
+    _alias.top = True

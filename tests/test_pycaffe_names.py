@@ -6,8 +6,10 @@ What has a test of its own stands elsewhere: ``test_io``, ``test_net_spec``, ``t
 
 import inspect
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from minicaffe import settings
 from minicaffe.errors import UsageError
 from minicaffe.proto import caffe_pb2, parse_net
 
+PACKAGE = str(Path(caffe.__file__).parents[1])
 NAMES = {
     "caffe": """Net SGDSolver NesterovSolver AdaGradSolver RMSPropSolver AdaDeltaSolver AdamSolver get_solver Layer
         TRAIN TEST set_mode_cpu set_mode_gpu set_device set_random_seed layer_type_list init_log log has_nccl NCCL Timer
@@ -123,9 +126,13 @@ def test_every_public_name_has_a_docstring():
     assert [name for own in caffe.__all__ for name in undocumented(getattr(caffe, own), own)] == []
 
 
-def test_modules_by_their_names_under_caffe():
-    code = """
-import minicaffe; minicaffe.install_as_caffe()
+@pytest.mark.parametrize(
+    "bind",
+    ["import minicaffe; minicaffe.install_as_caffe()", "import sys, minicaffe; sys.modules['caffe'] = minicaffe"],
+)
+def test_modules_by_their_names_under_caffe(bind):
+    code = f"""
+{bind}
 import caffe, caffe.io, caffe.draw, caffe.pycaffe, caffe.proto.caffe_pb2
 from caffe import layers as L, params as P
 from caffe.proto import caffe_pb2
@@ -137,12 +144,27 @@ from google.protobuf import text_format
 assert Net is caffe.Net is minicaffe.Net and SGDSolver is caffe.SGDSolver
 assert caffe.io.caffe_pb2 is caffe_pb2 is caffe.proto.caffe_pb2 and caffe_pb2.TEST == caffe.TEST == 1
 assert Classifier is caffe.Classifier and Detector is caffe.Detector
-net = text_format.Merge('layer { name: "a" type: "Input" top: "a" input_param { shape { dim: 2 } } }',
+net = text_format.Merge('layer {{ name: "a" type: "Input" top: "a" input_param {{ shape {{ dim: 2 }} }} }}',
                         caffe_pb2.NetParameter())
 assert text_format.MessageToString(net) == str(net)
 assert list(caffe.Net.from_proto(net, caffe.TEST).forward()) == ["a"]
+a = L.Input(shape=dict(dim=[1, 1, 9, 9]))
+assert isinstance(crop(a, L.ReLU(a)), caffe.net_spec.Top)
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_another_caffe_keeps_its_modules(tmp_path):
+    (tmp_path / "caffe").mkdir()
+    for name, value in (("__init__", 1), ("io", 2)):
+        (tmp_path / "caffe" / f"{name}.py").write_text(f"value = {value}")
+    code = """
+import caffe, minicaffe
+minicaffe.install_as_caffe()
+import caffe.io
+assert (caffe.value, caffe.io.value) == (1, 2)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": PACKAGE})
 
 
 def test_a_net_from_a_message():
