@@ -6,7 +6,7 @@ is imported when it is first asked for; ``import minicaffe`` itself loads nothin
 
 import importlib
 
-from . import user_code as user_code  # below whatever name this module is given, its modules keep one identity
+from . import alias as alias  # under whatever name this package is known, its modules exist once
 from .version import __version__
 
 _HOMES = {
@@ -39,7 +39,7 @@ _HOMES = {
     "Timer": "settings",
     "init_log": "settings",
     "log": "settings",
-    "install_as_caffe": "user_code",
+    "install_as_caffe": "alias",
     "MinicaffeError": "errors",
     "NetSpec": "net_spec",
     "to_proto": "net_spec",

@@ -7,13 +7,13 @@ import importlib.util
 import os
 import sys
 import traceback
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
+from .alias import install_as_caffe
 from .errors import MinicaffeError, UsageError, did_you_mean
 
-__all__ = ["install_as_caffe", "load_file", "load_module", "told"]
+__all__ = ["load_file", "load_module", "told"]
 
 _loaded: dict[str, ModuleType] = {}  # by real path
 
@@ -81,36 +81,3 @@ def told(error: Exception) -> str:
     own = len(frames) > 1 and os.path.isfile(frames[-1].filename)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{where}"
-
-
-class _Alias(MetaPathFinder, Loader):
-    """``caffe`` and everything below it is ``minicaffe`` and what is below that: one module under two names.
-
-    ``caffe`` itself only after ``install_as_caffe``; what is below it wherever ``caffe`` is ``minicaffe``, also after
-    ``sys.modules["caffe"] = minicaffe``. Another ``caffe`` keeps its own.
-    """
-
-    top = False
-
-    def find_spec(self, name, path=None, target=None):
-        own = name.startswith("caffe.") and sys.modules.get("caffe") is sys.modules.get("minicaffe")
-        if not own and not (self.top and name == "caffe"):
-            return None
-        if own and importlib.util.find_spec("minicaffe" + name[len("caffe") :]) is None:
-            return None
-        return importlib.util.spec_from_loader(name, self)
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        sys.modules[module.__name__] = importlib.import_module("minicaffe" + module.__name__[len("caffe") :])
-
-
-_alias = _Alias()
-sys.meta_path.insert(0, _alias)
-
-
-def install_as_caffe() -> None:
-    """From now on ``import caffe`` gives minicaffe, unless another ``caffe`` has been imported already."""
-    _alias.top = True

@@ -11,6 +11,7 @@ PACKAGE = Path(minicaffe.__file__).parent
 
 ROOMS = [
     "version",
+    "alias",
     "errors",
     "settings",
     "user_code",
