@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minicaffe import Net
 from minicaffe.analysis.check import check_net
-from minicaffe.analysis.fold import deploy_form, fold, net_text, shapes_given, write_both
+from minicaffe.analysis.fold import data_batches, deploy_form, fold, net_text, shapes_given, write_both
 from minicaffe.analysis.fold.compare import distance
 from minicaffe.errors import ProtoError, UsageError, WeightsError
 from minicaffe.proto import parse_net, read_net, read_weights
@@ -76,6 +76,7 @@ SMALL = {
     "concat, after": (("s Scale x " + SCALE, "r ReLU x", "e Concat r,s", "c Convolution e " + CONV % ""), 1),
     "eltwise": (("c Convolution x " + CONV % "", "d Convolution x " + CONV % "", "e Eltwise c,d | eltwise_param { coeff: 0.5 coeff: -2 }", "b BatchNorm e"), 1),
     "one summand takes a shift": (("r ReLU x", "c Convolution x " + CONV % "pad: 1", "e Eltwise r,c", "b Bias e"), 1),
+    "a shift through a sum": (("r ReLU x", "b Bias r", "e Eltwise b,x | eltwise_param { coeff: -2 coeff: 3 }", "c Convolution e " + CONV % ""), 1),
     "flattened": (("c Convolution x " + CONV % "", "f Flatten c", "p Power f | power_param { scale: 3 shift: -1 }"), 1),
     "dropout": (("r ReLU x", "d Dropout r", "e Dropout d -> d", "s Sigmoid d"), 2),
     "dropout at the end": (("r ReLU x", "d Dropout r"), 1),
@@ -120,6 +121,7 @@ STAY = {
     "two bottoms": (("r ReLU x", "b Scale x,r | scale_param { axis: 0 }"), "its factors come from another blob"),
     "batches": (("c Convolution x " + CONV % "", "b BatchNorm c | batch_norm_param { use_global_stats: false }"), "it normalises by the statistics of each batch"),
     "power": (("c Convolution x " + CONV % "", "b Power c | power_param { power: 2 }"), "its power is 2, not 1"),
+    "a factor before a sum": (("b Scale x", "r ReLU x", "e Eltwise b,r", "c Convolution e " + CONV % ""), '"e" (Eltwise) after it joins it with others'),
     "written again": (("b Scale x", "r ReLU x -> x", "c Convolution b " + CONV % ""), 'the blob "x" is written again before "c" reads it'),
     "twice": (("b Scale x", "e Eltwise b,b"), 'a layer reads "b" twice'),
 }  # fmt: skip
@@ -215,6 +217,20 @@ def test_of_two_losses_the_last_is_prob():
     found = deployed(labels + net("a InnerProduct x " + ip, "l1 SoftmaxWithLoss a,y", "l2 SigmoidCrossEntropyLoss a,a"))
     kinds = [(layer.type, *layer.top) for layer in found.net.param.layer]
     assert kinds == [("Input", "x"), ("InnerProduct", "a"), ("Softmax", "l1"), ("Sigmoid", "prob")]
+
+
+def test_constants_stay_where_others_bring_the_data():
+    dummy = 'layer { name: "k" type: "DummyData" top: "k" dummy_data_param { shape { dim: 2 dim: 4 dim: 6 dim: 6 } } }'
+    found = deployed(dummy + net("e Eltwise x,k"))
+    assert [layer.type for layer in found.net.param.layer] == ["DummyData", "Input", "Eltwise"]
+    alone = deployed(dummy + 'layer { name: "r" type: "ReLU" bottom: "k" top: "r" }')
+    assert [layer.type for layer in alone.net.param.layer] == ["Input", "ReLU"]
+
+
+def test_data_for_a_net_with_several_inputs():
+    file = parse_net(net("e Eltwise x,y").replace('"x" input', '"x" top: "y" input'))
+    with pytest.raises(UsageError, match="--data: the net has the inputs x, y; expected one, for images"):
+        next(data_batches(Net(file, "TEST"), "db", 1))
 
 
 def test_data_of_unknown_shape():

@@ -12,7 +12,8 @@ def into_after(draft: Draft, value: int, f: Affine) -> list[Edit]:
     """The edits after which the net computes from ``value`` what it now computes from f of it; KeptError if none.
 
     Every layer that reads it must take f in: a convolution takes a shift only without padding, a deconvolution only if
-    it is a product for each pixel. Passes through Concat, Flatten, Reshape, and pooling as ``into_before`` does.
+    it is a product for each pixel. Passes through Concat, Flatten, Reshape, through pooling as ``into_before`` does, and
+    without factors through an Eltwise SUM.
     """
     draft.free(value)
     readers = draft.readers(value)
@@ -76,6 +77,13 @@ def _concat(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
     return into_after(draft, op.tops[0], f.beside(axis, sum(sizes[:slot]), sizes[slot], whole[axis]))
 
 
+def _eltwise(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
+    """A sum passes a shift on; a factor is not all summands'."""
+    if op.layer.operation != "SUM" or f.scales:
+        raise KeptError(f'"{op.name}" (Eltwise) after it joins it with others')
+    return into_after(draft, op.tops[0], Affine(f.scale, f.shift * op.layer.coefficients[slot]))
+
+
 def _pooling(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
     refuse_pooling(op, f)
     if any(array.shape[2:] != (1, 1) for array in (f.scale, f.shift)):
@@ -93,6 +101,7 @@ _RULES = {
     "ConvolutionDepthwise": _convolution,
     "Deconvolution": _convolution,
     "DepthwiseConvolution": _convolution,
+    "Eltwise": _eltwise,
     "Flatten": _reshape,
     "InnerProduct": _inner_product,
     "Pooling": _pooling,

@@ -44,8 +44,8 @@ def shapes_given(net: NetFile, given: Mapping[str, Shape]) -> dict[str, Shape]:
 def deploy_form(net: NetFile, state: Checked, given: Mapping[str, Shape], level: int = 0) -> Deployed:
     """The layers of phase TEST, of which ``state`` (from ``check_net``) tells the shapes, without data and labels.
 
-    Layers that bring data become Input, of batch 1 or of the shape that is ``given`` for the blob. Losses become what
-    they judge (see ``prediction``), or go; Accuracy, Silence and what writes files go, and with them what served them
+    Layers that bring data become Input, of batch 1 or of the shape that is ``given`` for the blob; DummyData stays
+    where others bring data. Losses become what they judge (see ``prediction``), or go; Accuracy, Silence and what writes files go, and with them what served them
     alone. Rules (``include``, ``exclude``) go too. Beside ``analysis.deploy.deployed``, which is for images, this takes
     any number of inputs of any shape. UsageError for an input whose shape is not known.
     """
@@ -61,7 +61,7 @@ def deploy_form(net: NetFile, state: Checked, given: Mapping[str, Shape], level:
     read = {bottom for param, _ in layers for bottom in param.bottom}
     data, out = None, []
     for param, line in layers:
-        if not param.bottom and param.type != "Parameter":
+        if not param.bottom and param.type != "Parameter" and not _constant(param, layers, unwanted):
             if data is None and param.type in BATCHES:
                 data = param
             param = _input(param, shapes, given, unwanted - read)
@@ -101,6 +101,12 @@ def _prune(layers: list[tuple[Any, int]], unwanted: set[str]) -> None:
         if param.bottom and param.top and unwanted.issuperset(param.top) and read.isdisjoint(param.top):
             layers.remove(entry)
             unwanted.update(param.bottom)
+
+
+def _constant(param, layers: list[tuple[Any, int]], unwanted: set[str]) -> bool:
+    """Whether a DummyData is a part of the net: others bring its data, and it makes no labels."""
+    others = {other.type for other, _ in layers if not other.bottom} - {"DummyData", "Parameter"}
+    return param.type == "DummyData" and bool(others) and unwanted.isdisjoint(param.top)
 
 
 def _input(param, shapes: Mapping[str, Shape | None], given: Mapping[str, Shape], gone: Collection[str]):
