@@ -12,8 +12,8 @@ def into_after(draft: Draft, value: int, f: Affine) -> list[Edit]:
     """The edits after which the net computes from ``value`` what it now computes from f of it; KeptError if none.
 
     Every layer that reads it must take f in: a convolution takes a shift only without padding, a deconvolution only if
-    it is a product for each pixel. Passes through Concat, Flatten, Reshape, through pooling as ``into_before`` does, and
-    without factors through an Eltwise SUM.
+    it is a product for each pixel. Passes through Concat, Flatten and Reshape, through pooling as ``into_before`` does,
+    and without factors through an Eltwise SUM.
     """
     draft.free(value)
     readers = draft.readers(value)

@@ -45,9 +45,10 @@ def deploy_form(net: NetFile, state: Checked, given: Mapping[str, Shape], level:
     """The layers of phase TEST, of which ``state`` (from ``check_net``) tells the shapes, without data and labels.
 
     Layers that bring data become Input, of batch 1 or of the shape that is ``given`` for the blob; DummyData stays
-    where others bring data. Losses become what they judge (see ``prediction``), or go; Accuracy, Silence and what writes files go, and with them what served them
-    alone. Rules (``include``, ``exclude``) go too. Beside ``analysis.deploy.deployed``, which is for images, this takes
-    any number of inputs of any shape. UsageError for an input whose shape is not known.
+    where others bring data. Losses become what they judge (see ``prediction``), or go; Accuracy, Silence and what
+    writes files go, and with them what served them alone. Rules (``include``, ``exclude``) go too. Beside
+    ``analysis.deploy.deployed``, which is for images, this takes any number of inputs of any shape. UsageError for an
+    input whose shape is not known.
     """
     kept = filter_net(net.param, "TEST", level, (*net.param.state.stage, *state.stages))
     layers, unwanted = _without_losses([(net.param.layer[i], net.lines[i]) for i in kept])
