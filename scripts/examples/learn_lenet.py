@@ -5,7 +5,7 @@ usage: python scripts/examples/learn_lenet.py [--train LMDB --test LMDB] [--iter
 
 Without databases (of MNIST: ``minicaffe data mnist``) the lesson draws digits of its own. ``FOLDER`` receives the
 prototxts, the learned weights, and in ``watched.npz`` the filters and scores of every iteration; ``--plot`` adds
-pictures of them, where matplotlib is installed.
+pictures of them, where matplotlib is installed. The first run of all also compiles the kernels, which takes longer.
 """
 
 import argparse
