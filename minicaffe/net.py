@@ -253,7 +253,8 @@ class Net(Running):
         activations are drawn; ``labels`` are names of the classes, or a file with one a line; images are drawn blue
         first unless ``rgb``. ``out`` None writes nothing. Returns what was measured: ``.layers["conv1"]``,
         ``.save(path)``; a notebook shows the page. Weights, statistics, gradients of parameters and data positions are
-        put back; blobs hold this run. Raises UsageError under the fast plan and for names that are not there.
+        put back; blobs hold this run. Raises UsageError under the fast plan, with HDF5Output, and for names that are
+        not there.
         """
         from .report import inspect_net
 

@@ -58,6 +58,7 @@ def with_images(net: NetFile, paths: Sequence[str], labels: Sequence[int], look:
     images = []
     for path in paths:
         image = read_image(path, color, *size)
+        image = image[:3] if color is None else image  # without transparency
         if shape and not transform.crop_size and image.shape[1:] != shape[2:]:
             transform.crop_size = _crop(path, image, shape)
         images.append(_transformed(path, image, transform, net))
@@ -218,7 +219,7 @@ def _expected(layer, transform, shape: tuple[int, ...], net: NetFile) -> tuple[b
     records = _records(layer, net) if not shape else None
     mean = read_mean(find(transform.mean_file, net.folder)).shape if transform.mean_file else None
     channels = shape[1] if shape else mean[0] if mean else records[0] if records else 0
-    color = False if channels == 1 or transform.force_gray else True
+    color = False if channels == 1 or transform.force_gray else True if channels else None
     if mean:
         return color, mean[1:]
     if shape:

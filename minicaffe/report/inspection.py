@@ -68,10 +68,16 @@ def inspect_net(
 
     The arguments are those of ``Net.inspect``; ``weights`` and ``notes`` are told on the page. Weights, statistics,
     gradients of parameters and data positions are afterwards as before; blobs hold this run. Raises UsageError for a
-    net of the fast plan, a layer or an item that is not there; DataError for a file of labels that cannot be read.
+    net of the fast plan or with HDF5Output, a layer or an item that is not there; DataError for a file of labels that
+    cannot be read.
     """
     if net.runner is not None:
         raise UsageError('the fast plan keeps no blobs to inspect; expected a net with plan="inspect"')
+    for node in net.graph.nodes:
+        if node.type == "HDF5Output":
+            raise UsageError(
+                f'layer "{node.name}" (HDF5Output) would write this run to its file; expected a net without'
+            )
     names = read_labels(labels) if isinstance(labels, (str, os.PathLike)) else tuple(labels)
     if item < 0:
         raise UsageError(f"item is {item}; expected at least 0")

@@ -11,7 +11,7 @@ from .facts import Histogram, Numbers
 __all__ = ["BINS", "channel_moments", "channel_shares", "numbers_of"]
 
 BINS = 48
-_BLOCK = 1 << 18  # numbers
+_BLOCK = 1 << 15  # numbers
 
 
 def numbers_of(array: np.ndarray, bins: int = BINS) -> Numbers:
@@ -35,7 +35,7 @@ def numbers_of(array: np.ndarray, bins: int = BINS) -> Numbers:
     for block in _finite_blocks(array):
         centred = block.astype(np.float64)
         centred -= mean
-        squares += float(np.dot(centred, centred))
+        squares += float(np.square(centred, out=centred).sum())
         if small < large:
             found, edges = np.histogram(_without_zeros(block).astype(np.float64), bins, (small, large))
             counts += found

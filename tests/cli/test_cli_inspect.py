@@ -87,6 +87,15 @@ def test_images_in_place_of_data(project, capsys):
     assert layers(out)["data"]["tops"][1]["data"]["mean"] == 1
 
 
+def test_images_whose_data_are_missing(project, capsys):
+    """Neither the database nor the flags tell how many channels there are: the image does."""
+    project.net(old="test_lmdb", new="none_lmdb")
+    status, out, _ = run(capsys, "net.prototxt", "--image", write_images(project.folder, [(6, 6)]), "--json")
+    assert status == 0 and layers(out)["data"]["tops"][0]["data"]["shape"] == [1, 1, 6, 6]
+    status, out, _ = run(capsys, "net.prototxt", "--image", write_images(project.folder, [(6, 6, 4)]), "--json")
+    assert status == 0 and layers(out)["data"]["tops"][0]["data"]["shape"] == [1, 3, 6, 6]
+
+
 def test_another_database(project, capsys):
     project.write("use.prototxt", DEPLOY)
     status, out, _ = run(capsys, "use.prototxt", "--data", "train_lmdb", "--batch", "7", "--mean", "128", "--json")

@@ -184,6 +184,27 @@ def test_an_inspection_changes_nothing(tmp_path, monkeypatch):
         assert net.loss == other.loss
 
 
+LSTM = """
+layer { name: "data" type: "Input" top: "x" top: "cont"
+  input_param { shape { dim: 3 dim: 2 dim: 4 } shape { dim: 3 dim: 2 } } }
+layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+  recurrent_param { num_output: 5 weight_filler { type: "uniform" min: -1 max: 1 } } }
+layer { name: "relu" type: "ReLU" bottom: "x" top: "x" }
+"""
+
+
+def test_hidden_states_and_inputs_are_kept():
+    nets = [caffe.Net(parse_net(LSTM, "n"), "TEST", seed=3) for _ in range(2)]
+    x = np.random.default_rng(0).normal(size=(3, 2, 4))
+    for net in nets:
+        net.forward(x=x, cont=np.ones((3, 2)))
+    nets[0].inspect(out=None)
+    np.testing.assert_array_equal(nets[0].blobs["x"].data, nets[1].blobs["x"].data)
+    for net in nets:
+        net.forward()
+    np.testing.assert_array_equal(nets[0].blobs["h"].data, nets[1].blobs["h"].data)
+
+
 def test_layers_by_name():
     net = filled()
     assert list(net.inspect(["ip", "conv"], out=None).layers) == ["conv", "ip"]
@@ -202,6 +223,13 @@ def test_refusals(tmp_path):
     with pytest.raises(DataError, match="is empty; expected names of classes"):
         net.inspect(out=None, labels=tmp_path / "names.txt")
     fast = caffe.Net(parse_net(NET[: NET.index('layer { name: "conv"')], "n"), "TEST", plan="fast")
+    text = NET + 'layer { name: "out" type: "HDF5Output" bottom: "ip" bottom: "label" '
+    text += f'hdf5_output_param {{ file_name: "{tmp_path}/out.h5" }} }}'
+    with (
+        caffe.Net(parse_net(text, "n"), "TEST") as writing,
+        pytest.raises(UsageError, match=r'layer "out" \(HDF5Output\) would write this run'),
+    ):
+        writing.inspect(out=None)
     with pytest.raises(UsageError, match="the fast plan keeps no blobs to inspect"):
         fast.inspect(out=None)
 
