@@ -83,8 +83,8 @@ class Classifier(ImageNet):
         self.image_dims = np.array(self.crop_dims if image_dims is None else image_dims, int)
         if self.image_dims.shape != (2,) or (self.image_dims < self.crop_dims).any():
             raise UsageError(
-                f"image_dims is {shape_text(np.atleast_1d(self.image_dims))}; expected height and width, "
-                f"at least {shape_text(self.crop_dims)} as the net's input"
+                f"image_dims is {shape_text(np.atleast_1d(self.image_dims).tolist())}; expected height and width, "
+                f"at least {shape_text(self.crop_dims.tolist())} as the net's input"
             )
 
     def predict(self, inputs: Iterable[np.ndarray], oversample: bool = True, blob: str | None = None) -> np.ndarray:

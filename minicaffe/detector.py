@@ -87,7 +87,7 @@ class Detector(ImageNet):
 
     def crop(self, im: np.ndarray, window: Window) -> np.ndarray:
         """The window ymin, xmin, ymax, xmax of the image, with its context if there is to be any: (H, W, K)."""
-        box = np.asarray(window)
+        box: Any = np.asarray(window)
         size = np.array(im.shape[:2])
         box = np.round(box).astype(int) if box.shape == (4,) and np.isfinite(box).all() else None
         if box is None or (box[:2] < 0).any() or (box[2:] > size).any() or (box[2:] <= box[:2]).any():

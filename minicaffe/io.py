@@ -117,7 +117,7 @@ def load_image(filename: str | os.PathLike, color: bool = True) -> np.ndarray:
     return image if image.shape[2] == 1 else (image @ _LUMINANCE).astype(np.float32)[:, :, None]
 
 
-def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
+def resize_image(im: np.ndarray, new_dims: Sequence[int] | np.ndarray, interp_order: int = 1) -> np.ndarray:
     """An image (H, W, K) as (height, width, K) float32, for ``new_dims`` (height, width).
 
     ``interp_order`` 0 takes the nearest pixel, 1 is bilinear, 3 bicubic. Departure from pycaffe: beyond the edge counts
@@ -136,7 +136,7 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1)
     return interpolate(im, height, width, interp_order)
 
 
-def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+def oversample(images: Sequence[np.ndarray] | np.ndarray, crop_dims: Sequence[int] | np.ndarray) -> np.ndarray:
     """Ten crops of each image: the four corners and the centre, then the same mirrored.
 
     ``images`` are N of (H, W, K), ``crop_dims`` (height, width). Returns (10 N, height, width, K) float32, the crops of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Net(Running):
         python_layers: str | os.PathLike | None = None,
     ):
         if level is not None and phase not in _PHASES:  # pycaffe's older Net(file, weights, phase)
-            phase, weights, level = level, phase, None
+            phase, weights, level = level, phase, None  # type: ignore[assignment]
         if isinstance(level, (str, os.PathLike)):
             weights, level = level, None
         if plan not in PLANS:
@@ -88,7 +88,11 @@ class Net(Running):
         self.seed = fresh_seed() if seed is None else int(seed)
         self.dtype = np.dtype(dtype)
         self._hooks = {"forward": Hooks([], []), "backward": Hooks([], [])}
-        how = {"dtype": self.dtype.name, "kernels": kernels, "python_path": python_layers and os.fspath(python_layers)}
+        how: dict[str, Any] = {
+            "dtype": self.dtype.name,
+            "kernels": kernels,
+            "python_path": python_layers and os.fspath(python_layers),
+        }
         graph = build_graph(source, _PHASES[phase], level or 0, tuple(stages or ()), **how)
         self.notes: tuple[str, ...] = source.notes + graph.notes
         try:
@@ -146,9 +150,10 @@ class Net(Running):
         self.blobs = OrderedDict((name, self.value(value.id)) for name, value in graph.public().items())
         self.params: OrderedDict[str, list[Blob]] = OrderedDict()
         for node in graph.nodes:
-            node.layer.blobs = [ParamBlob(own.data[i], own.diff[i], self._run.watched) for i in node.params]
-            if node.params:
-                self.params[node.name] = node.layer.blobs
+            blobs: list[Blob] = [ParamBlob(own.data[i], own.diff[i], self._run.watched) for i in node.params]
+            node.layer.blobs = blobs  # type: ignore[attr-defined]  # for pycaffe's scripts alone
+            if blobs:
+                self.params[node.name] = blobs
 
     def _refuse_too_large(self, graph: Graph, path: str, values: int) -> None:
         """Raise GraphError where the parameters and ``values`` bytes beside them do not fit this machine."""

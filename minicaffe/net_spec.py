@@ -188,7 +188,8 @@ class _Names:
 
 def _net(tops, given: Mapping[Top | Function, str]) -> Message:
     """The net of ``tops``: every layer after those it reads, in the order in which they are needed."""
-    names, done = _Names(given), OrderedDict()
+    names = _Names(given)
+    done: OrderedDict[Function, Message] = OrderedDict()
     for top in tops:
         pending = [getattr(top, "fn", top)]
         while pending:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from .execution import Span
 
 class Numbered:
     """What Net shows by number: layer ``i`` is ``_layer_names[i]``, blob ``i`` is ``_blob_names[i]``."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What Net has."""
 
     @property
     def _layers(self) -> list:

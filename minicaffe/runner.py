@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -118,9 +119,10 @@ class Runner:
                     yield row, row + len(region.steps), first, stop if summed else min(first + chunk, stop), chunk
             return
         for i, step in enumerate(region.steps, start=row):
-            size = max(step.grain, -(-step.units // _PIECES))
-            for start in range(0, step.units, size):
-                yield i, i + 1, start, min(start + size, step.units), size
+            units = step.units or 0
+            size = max(step.grain, -(-units // _PIECES))
+            for start in range(0, units, size):
+                yield i, i + 1, start, min(start + size, units), size
 
     def _is_local(self, buffer: Buffer) -> bool:
         return buffer in self.plan.layout.local
@@ -129,8 +131,8 @@ class Runner:
         buffer, layout = part.buffer, self.plan.layout
         step = buffer.step if part.step is None else part.step
         if buffer.kind == "outside":
-            what, which = buffer.source
-            array = which if what == "constant" else self._array(buffer.source)
+            source = buffer.source or ("", None)
+            array: Any = source[1] if source[0] == "constant" else self._array(source)
             distance = array.ctypes.data - self.arena.ctypes.data
             return Operand(distance // 4 + part.offset, step, 0)
         if self._is_local(buffer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +40,6 @@ class Running(Numbered):
     """What Net can do once it is built. It has ``blobs`` by name, its ``graph``, and an Execution that runs it."""
 
     blobs: OrderedDict[str, Blob]
-    graph: Graph
     check_finite: bool = False
     """Whether forward and backward raise NonFiniteError for the first NaN or infinity in a top, or in a diff.
 
@@ -48,6 +48,12 @@ class Running(Numbered):
     """
     _run: Execution
     _hooks: dict[str, Hooks]
+
+    if TYPE_CHECKING:
+
+        @property
+        def graph(self) -> Graph:
+            """The facts of the net."""
 
     def forward(
         self, blobs: Iterable[str] = (), start: str | None = None, end: str | None = None, **inputs
@@ -159,7 +165,7 @@ class Running(Numbered):
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         """Give the net's first layer, a MemoryData, what it hands out batch by batch."""
-        layer = self.graph.nodes[0].layer
+        layer: Any = self.graph.nodes[0].layer
         if layer.type != "MemoryData":
             raise UsageError(f'the first layer is "{layer.name}" ({layer.type}); expected a MemoryData layer')
         layer.reset(data, labels)

@@ -58,7 +58,7 @@ class NCCL:
     @staticmethod
     def new_uid() -> str:
         """Raises UsageError, as the class does."""
-        return NCCL()
+        return str(NCCL())
 
 
 def solver_count() -> int:

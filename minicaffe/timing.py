@@ -119,7 +119,8 @@ class _InspectTimer:
 
     def __init__(self, net: Net):
         self._net = net
-        self._forward, self._backward = defaultdict(float), defaultdict(float)
+        self._forward: dict[int, float] = defaultdict(float)
+        self._backward: dict[int, float] = defaultdict(float)
         self._whole = [0.0, 0.0]
 
     def iterate(self) -> None:
@@ -184,14 +185,16 @@ class _FastTimer:
 
     def timing(self, spans: tuple[float, ...], total: float) -> Timing:
         tick = self._clock.seconds_per_tick()
-        passes, layers = [], defaultdict(lambda: [0.0, 0.0])
+        passes = []
+        layers: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        found: list[tuple[tuple[int, ...], StepTime]]
         for name, sums in self._sums.items():
             if not sums.runs:
                 continue
             steps = []
             for part, spent, workers in sums.parts.values():
                 if isinstance(part, PlainStep):
-                    found = [((part.node,), StepTime(None, self._names((part.node,)), spent / sums.runs))]
+                    found = [((part.node,), StepTime(None, self._names((part.node,)), float(spent) / sums.runs))]
                 else:
                     each = spent * tick / workers / sums.runs
                     found = [(step.nodes, self._step(step, float(s))) for step, s in zip(part.steps, each)]

@@ -7,8 +7,9 @@ import importlib.util
 import os
 import sys
 import traceback
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType
+from typing import cast
 
 from .alias import install_as_caffe
 from .errors import MinicaffeError, UsageError, did_you_mean
@@ -60,13 +61,14 @@ def load_module(name: str, folder: str | os.PathLike) -> ModuleType:
 
 def _execute(name: str, path: str, folder: str) -> ModuleType:
     """Run the file as module ``name``, which no one else sees; its own imports may come from ``folder`` too."""
-    spec = importlib.util.spec_from_file_location(name, path, loader=SourceFileLoader(name, path))
-    module = importlib.util.module_from_spec(spec)
+    loader = SourceFileLoader(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    module = importlib.util.module_from_spec(cast(ModuleSpec, spec))  # None only without a loader
     before = sys.modules.get(name)
     sys.modules[name] = module
     sys.path.insert(0, os.path.abspath(folder))
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     finally:
         sys.path.remove(os.path.abspath(folder))
         del sys.modules[name]

@@ -82,7 +82,8 @@ def transplant(source, target, layers: Mapping[str, str]) -> None:
 
     WeightsError lists all that does not fit; then nothing has changed.
     """
-    wrong, pairs = [], []
+    wrong: list[tuple[str, str, str]] = []
+    pairs = []
     for name, other in layers.items():
         here, there = _blobs(source, name, "source"), _blobs(target, other, "target")
         if len(here) != len(there):
@@ -91,7 +92,7 @@ def transplant(source, target, layers: Mapping[str, str]) -> None:
         for i, (blob, into) in enumerate(zip(here, there)):
             pairs.append((blob, into))
             if blob.count != into.count:
-                wrong.append((f"{name}[{i}] to {other}[{i}]", *(_counted(x) for x in (blob, into))))
+                wrong.append((f"{name}[{i}] to {other}[{i}]", _counted(blob), _counted(into)))
     if wrong:
         has = "has another number" if len(wrong) == 1 else "have another number"
         said = f"{plural(len(wrong), 'parameter')} {has} of values in the target net than in the source"

@@ -135,7 +135,8 @@ def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how
     def outline(more: Mapping[str, Shape]) -> Outline:
         return outline_graph(net, phases[0], level, stages, {**more, **given}, **how)
 
-    found, assumed, seen = outline({}), {}, set()
+    found, seen = outline({}), set()
+    assumed: dict[str, Shape] = {}
     while layer := next((one for one in found.unknown() if one.draft.title not in seen), None):
         seen.add(layer.draft.title)
         for tops in _likely(layer, found):
@@ -181,7 +182,7 @@ def _likely(unknown: OutlineLayer, found: Outline) -> list[list[Shape]]:
         if any(layer.param.loss_weight):
             return [[(1,)] * len(tops)]
         if len(tops) == len(layer.param.bottom) == 1:
-            return [list(unknown.bottoms)]
+            return [[shape for shape in unknown.bottoms if shape is not None]]
         others = [other.draft.layer for other in found.layers if other.draft.layer.type == "Convolution"]
         images = {name for other in others for name in other.param.bottom}.intersection(tops)
         if layer.param.bottom or not images:

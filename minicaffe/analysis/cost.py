@@ -23,10 +23,11 @@ def parameters(layer: OutlineLayer) -> int | None:
 
 def top_bytes(layer: OutlineLayer) -> int | None:
     """Bytes of the tops in float32; 0 where they lie in the bottom's memory: views, and layers in place."""
-    if None in layer.tops:
+    tops = [shape for shape in layer.tops if shape is not None]
+    if len(tops) < len(layer.tops):
         return None
     kind, param = layer.draft.layer, layer.draft.layer.param
     if kind.shares:
         return 0
-    own = [shape for name, shape in zip(param.top, layer.tops) if name not in param.bottom]
+    own = [shape for name, shape in zip(param.top, tops) if name not in param.bottom]
     return _BYTES * sum(count(shape) for shape in own)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 
 from .logs import TrainingLog
 
@@ -52,7 +54,7 @@ class _Kept:
     """Which entries of a log are not done again by a later run, and how much training time came before each run."""
 
     def __init__(self, log: TrainingLog):
-        entries = sorted((*log.displayed, *log.train, *log.test), key=lambda one: one.run)
+        entries: list[Any] = sorted((*log.displayed, *log.train, *log.test), key=attrgetter("run"))
         runs = len(log.starts)
         first: list[float] = [
             min((e.iteration for e in entries if e.run == run), default=float("inf")) for run in range(runs)

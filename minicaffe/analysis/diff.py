@@ -128,7 +128,7 @@ def compare(old: str | os.PathLike, new: str | os.PathLike) -> Difference:
     for label, a, b in pairs:
         if a is None or b is None:
             if both or any(
-                blob is not None for blob in (a or b).blobs
+                blob is not None for layer in (a, b) if layer is not None for blob in layer.blobs
             ):  # a file in HDF5 may lack layers without parameters
                 found.layers.append(_alone(label, a, b))
         else:
@@ -242,7 +242,7 @@ def _pairs(old: list[_Layer], new: list[_Layer]) -> Iterator[tuple[str, _Layer |
 
 
 def _alone(label: str, a: _Layer | None, b: _Layer | None) -> LayerDifference:
-    layer = a or b
+    layer: Any = a or b
     result = LayerDifference("removed" if b is None else "added", label, layer.type)
     for i, array in enumerate(layer.blobs):
         if array is not None:
@@ -259,7 +259,7 @@ def _changed(label: str, a: _Layer, b: _Layer, found: Difference) -> list[LayerD
         if b.tops.get(name, shape) != shape:
             result.changes.append(Change(f"shape of {name}", shape, b.tops[name]))
     for i in range(max(len(a.blobs), len(b.blobs))):
-        inside = [layer.blobs[i] if i < len(layer.blobs) else _NONE for layer in (a, b)]
+        inside: list[Any] = [layer.blobs[i] if i < len(layer.blobs) else _NONE for layer in (a, b)]
         if any(array is None for array in inside):  # HDF5 keeps what is shared with its owner
             continue
         x, y = inside

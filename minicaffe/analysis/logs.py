@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from ..errors import DataError, did_you_mean
 from ..proto.files import replace_whole
@@ -89,7 +91,7 @@ def write_tables(log: TrainingLog, folder: str, delimiter: str = ",") -> list[tu
     for kind, rows in (("train", log.train), ("test", log.test)):
         if rows:
             path = os.path.join(folder, f"{os.path.basename(log.path)}.{kind}")
-            replace_whole(path, lambda temporary, rows=rows: _write(temporary, rows, delimiter))
+            replace_whole(path, partial(_write, rows=rows, delimiter=delimiter))
             written.append((path, len(rows)))
     return written
 
@@ -158,7 +160,7 @@ class _Reader:
         self.first_lr = math.nan
         self._clock = clock
         self._begin: float | None = None
-        self._iteration: int | None = None
+        self._iteration: Any = None  # a number, from the first line with one on
         self._lr = math.nan
         self._net = 0
         self._open: dict[str, tuple[Row, tuple[int, int]]] = {}  # the row being filled, its last net and output

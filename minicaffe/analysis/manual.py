@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -296,7 +297,7 @@ def _around(type_name: str, example: str) -> tuple[tuple[Blob, ...], tuple[Blob,
     return bottoms, tuple(Blob(name, shapes[name]) for name in param.top), tuple(map(_parameter, params))
 
 
-def _inferred(param, bottoms: list[Shape | None]) -> Inferred | None:
+def _inferred(param: Any, bottoms: list[Any]) -> Inferred | None:
     """What a layer's options tell, its fillers left out, without a look at files."""
     for options in [value for field, value in param.ListFields() if field.message_type and not is_repeated(field)]:
         for field, _ in options.ListFields():

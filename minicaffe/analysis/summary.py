@@ -111,7 +111,8 @@ def totals(layers: Sequence[LayerSummary], graph: Graph | None) -> Totals:
     sums = [sum(value or 0 for value in column) for column in columns]
     if graph is not None:
         sums[0] = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
-    return Totals(*sums, tuple(None in column for column in columns))
+    parameters, multiply_adds, size = (None in column for column in columns)
+    return Totals(sums[0], sums[1], sums[2], (parameters, multiply_adds, size))
 
 
 def peak_bytes(graph: Graph, plan: str) -> int | None:
@@ -153,12 +154,12 @@ def _statistics(layer: str, index: int, array: np.ndarray) -> ParamStatistics:
     finite = np.isfinite(array)
     broken = array.size - int(np.count_nonzero(finite))
     numbers = array[finite] if broken else array
-    found: list[float | None] = [None] * 4
+    mean = std = least = most = None
     if numbers.size:
-        mean, std = numbers.mean(dtype=np.float64), numbers.std(dtype=np.float64)
-        found = [float(value) for value in (mean, std, numbers.min(), numbers.max())]
+        mean, std = float(numbers.mean(dtype=np.float64)), float(numbers.std(dtype=np.float64))
+        least, most = float(numbers.min()), float(numbers.max())
     zeros = int(array.size - np.count_nonzero(array))
-    return ParamStatistics(layer, index, array.shape, *found, zeros, broken)
+    return ParamStatistics(layer, index, array.shape, mean, std, least, most, zeros, broken)
 
 
 def _rates(layer, index: int, graph: Graph | None) -> tuple[float, ...]:

@@ -23,7 +23,7 @@ def run(options: dict[str, Any]) -> int:
         load_file(path)
     path, results = options["model"], Results(options["json"])
     phases = PHASES if options["phase"] == "both" else (options["phase"],)
-    how = {"given": {name: shape_flag(name, text) for name, text in options["shape"].items()}}
+    how: dict[str, Any] = {"given": {name: shape_flag(name, text) for name, text in options["shape"].items()}}
     how["python_path"] = options["allow_python_layers"]
     notes: list[str] = []
     if is_solver(path):

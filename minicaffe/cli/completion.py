@@ -49,22 +49,21 @@ def _parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
 
 
 def _add(parser: argparse.ArgumentParser, flag: Flag, bare: bool) -> None:
-    about = {"help": _escaped(flag.help)}
+    about = _escaped(flag.help)
     if not flag.value:
-        parser.add_argument(f"--{flag.name}", action="store_true", **about)
+        parser.add_argument(f"--{flag.name}", action="store_true", help=about)
         return
     choices = flag.convert.words if isinstance(flag.convert, OneOf) else None
-    named = parser.add_argument(f"--{flag.name}", metavar=flag.value, choices=choices, **about)
-    places = [named]
+    places = [parser.add_argument(f"--{flag.name}", metavar=flag.value, choices=choices, help=about)]
     if bare:
         nargs = "+" if flag.many else None if flag.needed else "?"
-        places.append(parser.add_argument(flag.name, metavar=flag.value, choices=choices, nargs=nargs, **about))
+        places.append(parser.add_argument(flag.name, metavar=flag.value, choices=choices, nargs=nargs, help=about))
     for place in places:
         if not choices and (paths := _paths(flag)):
             place.complete = paths  # type: ignore[attr-defined]  # where shtab looks
 
 
-def _paths(flag: Flag) -> dict[str, str] | None:
+def _paths(flag: Flag) -> Any:
     """What shtab completes a value with: files, folders, or nothing."""
     import shtab
 

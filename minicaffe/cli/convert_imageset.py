@@ -100,7 +100,7 @@ class _Run:
             self._log.warning(f"left out: {sentence}")
 
     def _tell(self) -> None:
-        shape = max(self._shapes, key=self._shapes.get)
+        shape = max(self._shapes, key=self._shapes.__getitem__)
         size = f"of {shape_text(shape)}" if len(self._shapes) == 1 else f"of {len(self._shapes)} sizes"
         labels = f"labels {min(self._labels)} to {max(self._labels)}"
         left_out = f"; {plural(len(self._problems), 'line')} left out" if self._problems else ""

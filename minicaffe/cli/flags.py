@@ -173,12 +173,13 @@ def _plain_switches(command: Command, words: Sequence[str]) -> list[str]:
     if not command.switches:
         return list(words)
     negative = {f"no{flag.name}": flag.name for flag in command.flags if not flag.value}
-    return [f"--{negative[_flag_name(word)]}=false" if _flag_name(word) in negative else word for word in words]
+    names = [_flag_name(word) or "" for word in words]
+    return [f"--{negative[name]}=false" if name in negative else word for name, word in zip(names, words)]
 
 
 def _flag_and_text(command: Command, flags: dict[str, Flag], word: str, left: list[str]) -> tuple[Flag, str]:
     """The flag that ``word`` names and the text of its value, which may be the next of the words ``left``."""
-    name, (spelled, given, text) = _flag_name(word), word.partition("=")
+    name, (spelled, given, text) = _flag_name(word) or "", word.partition("=")
     if name not in flags:
         raise UsageError(f"{command.name} has no flag {spelled}{_nearest_flag(name, flags)}")
     flag = flags[name]

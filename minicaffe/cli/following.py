@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ..analysis.curves import Curves, Point
 from ..analysis.plot import check_target, draw_curves, load_matplotlib
@@ -119,7 +120,7 @@ class Board(Follower):
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise UsageError(f"--tensorboard {folder}: is a file; expected a folder")
         self._make = lambda: SummaryWriter(folder, flush_secs=10)
-        self._writer = None
+        self._writer: Any = None
 
     def started(self, name: str, policy: str) -> None:
         self.attempt(self._open)

@@ -19,7 +19,7 @@ def shapes_text(shapes: Mapping[str, tuple | None]) -> str:
 
 def listed(shapes: Mapping[str, tuple | None]) -> dict[str, list[int] | None]:
     """Shapes as JSON has them."""
-    return {name: shape and list(shape) for name, shape in shapes.items()}
+    return {name: None if shape is None else list(shape) for name, shape in shapes.items()}
 
 
 def known(sums) -> dict[str, int | None]:

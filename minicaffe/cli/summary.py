@@ -123,7 +123,7 @@ def _show_weights(path: str, found, labels, results: Results) -> None:
         numbers = ["-" if value is None else f"{value:.4g}" for value in (one.mean, one.std, one.min, one.max)]
         size = shape_text(one.shape) + (f" (net: {shape_text(shape)})" if differs else "")
         rows.append((name, size, *numbers, f"{one.zeros:,}", f"{one.broken:,}" if one.broken else ""))
-    head = ("parameter", "shape", "mean", "std", "min", "max", "zeros", "not finite")
+    head: tuple[str, ...] = ("parameter", "shape", "mean", "std", "min", "max", "zeros", "not finite")
     if not any(one.broken for one in found):
         head, rows = head[:-1], [row[:-1] for row in rows]
     lines = [f"weights in {path}", *table(head, rows, 2)]

@@ -133,7 +133,7 @@ def _close(solver, report, results: Results, first: int, seconds: float) -> None
         parts.append(f"{name} {in_words(test.outputs)}{when}")
     if not report.tests and report.loss is not None:
         parts.append(f"training loss {report.loss:.4f}")
-    model, state = report.snapshot or (None, None)
+    model, state = report.snapshot or ("", "")
     wrote = f"wrote {model} and {state[state.rindex('.solverstate') :]}" if model else "no snapshot was asked for"
     results.close(
         f"{', '.join(parts)}; {wrote}",

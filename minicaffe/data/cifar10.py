@@ -10,6 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def _extract(archive: Path, temporary: Path, progress: Progress) -> Path:
                 name = Path(member.name).name
                 python = python or name == "data_batch_1"
                 if name in wanted and member.isfile():
-                    with tar.extractfile(member) as packed, open(folder / name, "wb") as file:
+                    with cast(IO[bytes], tar.extractfile(member)) as packed, open(folder / name, "wb") as file:
                         shutil.copyfileobj(packed, file)
                     wanted.remove(name)
                     progress("extract", total - len(wanted), total)

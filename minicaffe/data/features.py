@@ -40,6 +40,7 @@ def new_features(blobs: Sequence[str], paths: Sequence[str], db_type: str) -> It
         if twice and not (names is paths and db_type == "hdf5"):
             raise UsageError(f'{what} "{twice[0]}" is named twice; expected each once')
     with ExitStack() as stack:
+        writers: Mapping[str, Callable[[np.ndarray], None]]
         if db_type == "hdf5":
             files = {path: stack.enter_context(_new_hdf5(path)) for path in dict.fromkeys(paths)}
             targets = [files[path] for path in paths] * (len(blobs) // len(paths))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Hdf5Rows:
         self._names, self._dtype, self._shuffle = tuple(names), np.dtype(dtype), shuffle
         self.seed = 0
         self._files = self._list(find)
-        self.shapes: list[tuple[int, ...]] | None = None
+        self.shapes: Any = None  # a list of tuples, from the first file on
         self._counts = [self._check(file) for file in self._files]
         self._place = _Place()
         self._loaded: tuple[int, list[np.ndarray]] | None = None

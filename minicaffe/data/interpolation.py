@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = ["ORDERS", "interpolate"]
@@ -30,7 +32,7 @@ def _along(image: np.ndarray, axis: int, wanted: int, order: int) -> np.ndarray:
     if order == 0:
         return np.take(image, np.clip(np.floor(place + 0.5).astype(np.int64), 0, size - 1), axis)
     first = np.floor(place)
-    total = 0.0
+    total: Any = 0.0
     for step in (0, 1) if order == 1 else (-1, 0, 1, 2):
         weight = _weight(np.abs(place - first - step), order)
         index = np.clip(first.astype(np.int64) + step, 0, size - 1)

@@ -6,6 +6,7 @@ import importlib
 import os
 import weakref
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ class LevelDbSource(Source):
     def __init__(self, path: str | os.PathLike, color: bool | None = None):
         self.path = os.fspath(path)
         self._color = color
-        self._database: _Database | None = _database(self.path)
+        self._database: Any = _database(self.path)  # None once it is closed
         self._cursor = self._database.db.raw_iterator(verify_checksums=True)
         self._first()
         if not self._cursor.valid():

@@ -65,7 +65,7 @@ def damage(path: str, page_size: int) -> str:
 
 def _tree(data: np.ndarray, page_size: int) -> _Tree:
     """The newer of the two states that the file holds."""
-    metas = [_META.unpack_from(data, place + _HEAD) for place in (0, page_size)]
+    metas = [_META.unpack_from(data.data, place + _HEAD) for place in (0, page_size)]
     newer = max(metas, key=lambda meta: meta[-1])
     return _Tree(root=newer[-3], pages=newer[-2] + 1, records=newer[-4])
 

@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -99,7 +100,7 @@ class LmdbSource(Source):
     def __init__(self, path: str | os.PathLike, color: bool | None = None):
         self.path = os.fspath(path)
         self._color = color
-        self._database: _Database | None = _database(self.path)
+        self._database: Any = _database(self.path)  # None once it is closed
         self._begin()
         self.count: int = self._database.env.stat()["entries"]
         if self.count == 0:

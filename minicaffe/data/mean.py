@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .progress import Progress, ignore
-from .source import Source
+
+if TYPE_CHECKING:
+    from .leveldb_source import LevelDbSource
+    from .lmdb_source import LmdbSource
 
 __all__ = ["compute_mean"]
 
@@ -13,7 +18,7 @@ _BLOCK = 1 << 24
 """Bytes of images that are added up at once."""
 
 
-def compute_mean(source: Source, progress: Progress = ignore) -> np.ndarray:
+def compute_mean(source: LmdbSource | LevelDbSource, progress: Progress = ignore) -> np.ndarray:
     """The sum of all images over their number: float32 (C, H, W).
 
     Equal to Caffe's, bit by bit, while the sums are below 2**24, up to which its float32 sums are exact; beyond,

@@ -74,12 +74,14 @@ class Transformer:
         if self._augmentation:
             image = self._augmentation(image, lots[3])
         shape, channels = image.shape, self.shape[0]
-        if shape[0] != channels and (self._crop or self._mean is not None):
+        mean = self._mean
+        if shape[0] != channels and (self._crop or mean is not None):
             raise DataError(f"an image of {shape_text(shape)}; expected {plural(channels, 'channel')}, as record 0")
         if self._crop > min(shape[1:]):
             raise DataError(f"an image of {shape_text(shape)}; expected at least crop_size, {self._crop}, both ways")
-        if self._mean_is_image and self._mean.shape != shape:
-            raise DataError(f"an image of {shape_text(shape)}; expected the shape of the mean_file, {self._mean_text}")
+        if mean is not None and self._mean_is_image and mean.shape != shape:
+            expected = f"expected the shape of the mean_file, {shape_text(mean.shape)}"
+            raise DataError(f"an image of {shape_text(shape)}; {expected}")
         if not self._crop and out.shape != shape:
             raise DataError(f"an image of {shape_text(shape)} for the net; expected {shape_text(out.shape)}")
         self._one(image, out, lots)
@@ -96,10 +98,6 @@ class Transformer:
     @property
     def _mean_is_image(self) -> bool:
         return self._mean is not None and self._mean.shape[1:] != (1, 1)
-
-    @property
-    def _mean_text(self) -> str:
-        return shape_text(self._mean.shape)
 
     def _one(self, image: np.ndarray, out: np.ndarray, lots: Lots) -> None:
         _, height, width = image.shape
@@ -134,7 +132,7 @@ def _view(image: np.ndarray, shape: tuple[int, ...], top: int, left: int, flip: 
 def _mean(param, shapes: list[tuple[int, int, int]], find: Callable[[str], str]) -> np.ndarray | None:
     """The mean for images that come in ``shapes``."""
     mean = mean_of(param, shapes[0][0], find)
-    if param.HasField("mean_file") and mean.shape not in shapes:
+    if param.HasField("mean_file") and mean is not None and mean.shape not in shapes:
         path = find(param.mean_file)
         raise DataError(f"{path}: a mean of {shape_text(mean.shape)}, but the images are {shape_text(shapes[0])}")
     return mean

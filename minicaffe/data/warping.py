@@ -129,8 +129,7 @@ def turn(image: np.ndarray, angle: float, mode: str, border: str, value: np.ndar
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     columns, rows = cosine * x - sine * y + width // 2, sine * x + cosine * y + height // 2
     if mode == "NEAREST":
-        places = [np.rint(place).astype(np.int64) for place in (rows, columns)]
-        return _picked(image, *places, border, value)
+        return _picked(image, np.rint(rows).astype(np.int64), np.rint(columns).astype(np.int64), border, value)
     firsts = [np.floor(place) for place in (rows, columns)]
     weights = [_TURN[mode]((place - first).astype(np.float32)) for place, first in zip((rows, columns), firsts)]
     taps = [_taps(first.astype(np.int64), weights[0].shape[-1]) for first in firsts]

@@ -53,7 +53,9 @@ def read_windows(path: str | os.PathLike) -> WindowFile:
     table = np.array(rows, np.float64).reshape(-1, 8)
     columns = table[:, [0, 1, 7]].astype(np.int64)
     box = table[:, 3:7].astype(np.int64)
-    return WindowFile(path, channels, images, columns[:, 0], columns[:, 1], np.float32(table[:, 2]), box, columns[:, 2])
+    return WindowFile(
+        path, channels, images, columns[:, 0], columns[:, 1], table[:, 2].astype(np.float32), box, columns[:, 2]
+    )
 
 
 class _Reader:

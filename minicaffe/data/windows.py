@@ -147,13 +147,12 @@ def warp(image: np.ndarray, box: tuple[int, int, int, int], flip: bool, options:
     inside = out[:, crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     inside[...] = cut[:, :, ::-1] if flip else cut
     if options.mean is not None:
-        inside -= _mean(options, crop)
+        inside -= _mean(options.mean, options, crop)
     inside *= np.float32(options.scale)
     return out
 
 
-def _mean(options: WindowOptions, crop: _Crop) -> np.ndarray:
-    mean = options.mean
+def _mean(mean: np.ndarray, options: WindowOptions, crop: _Crop) -> np.ndarray:
     if mean.shape[1:] == (1, 1):
         return mean
     off = (mean.shape[2] - options.size) // 2  # Caffe goes by the width, for both directions

@@ -12,6 +12,7 @@ import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from .diagram import Box, Diagram
 
@@ -173,7 +174,8 @@ class _Grid:
         """Give the items of a line one coordinate, for as many rows as their neighbours leave room for."""
         piece: list[int] = []
         low, high = -math.inf, math.inf
-        for item in [*line, None]:
+        ends: list[Any] = [*line, None]
+        for item in ends:
             left, right = (math.inf, -math.inf) if item is None else self._room(item, x)
             if max(low, left) <= min(high, right):
                 piece.append(item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
+from typing import Any
 
 from ..errors import UsageError
 from .layout import LINE, PADDING, Label, Picture, Placed, Point, Route
@@ -71,7 +72,7 @@ class _Painter:
 
     def box(self, placed: Placed) -> None:
         box, top = placed.box, placed.y - placed.height / 2
-        frame = {"radius": 5 * self._scale, "width": self._thick}
+        frame: dict[str, Any] = {"radius": 5 * self._scale, "width": self._thick}
         corners, room = self._corners(placed), placed.width - PADDING
         self._draw.rounded_rectangle(corners, fill=box.color, outline=self._tones.rim, **frame)
         for i, line in enumerate(box.lines):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class Execution:
 
     def __init__(self, graph: Graph, gradients: Gradients, dtype: np.dtype):
         self.graph, self.gradients, self.dtype = graph, gradients, dtype
-        self.data: list[np.ndarray | None] = [None] * len(graph.values)
-        self.diff: list[np.ndarray | None] = [None] * len(graph.values)
+        self.data: list[Any] = [None] * len(graph.values)  # arrays, or None for what is not kept
+        self.diff: list[Any] = [None] * len(graph.values)
         self._late: set[int] = set()  # values whose new shapes layers further down have not been told of
 
     def numbers(self) -> int:
@@ -138,10 +138,10 @@ class Execution:
     def _adapt(self, node: Node) -> None:
         """Ask a dynamic layer for the shapes to come, and follow it."""
         try:
-            shapes = node.layer.reshape(self._calls[node.index][0])
+            told = node.layer.reshape(self._calls[node.index][0])
         except (DataError, LayerError) as error:
             raise named(node, error) from None
-        shapes = {top: tuple(int(n) for n in shape) for top, shape in zip(node.tops, shapes)}
+        shapes = {top: tuple(int(n) for n in shape) for top, shape in zip(node.tops, told)}
         if self._late or any(self.graph.values[top].shape != shape for top, shape in shapes.items()):
             self._follow(node, shapes)
 

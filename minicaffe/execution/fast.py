@@ -90,7 +90,7 @@ class FastExecution(Execution):
             inputs = {i: self.data[i] for i in self.graph.inputs}
             graph, _, _ = reshaped(self.graph, {}, self._late)
             always, handed_out = self._always, self._handed_out
-            self.__init__(graph, self.dtype)
+            self.__init__(graph, self.dtype)  # type: ignore[misc]  # a plan of its own class, made again
             self.allocate()
             for i, array in inputs.items():
                 self.data[i][...] = array

@@ -164,4 +164,9 @@ def _also_after(span: Span, call: Callable[[Node], None]) -> Span:
     if span.after is None:
         return span._replace(after=call)
     told = span.after
-    return span._replace(after=lambda node: [call(node), told(node)])
+
+    def both(node: Node) -> None:
+        call(node)
+        told(node)
+
+    return span._replace(after=both)

@@ -96,6 +96,7 @@ def _shapes(drafts, given, missing, problems) -> list[OutlineLayer]:
                 where = sources(draft, bottoms, writer) if isinstance(error, LayerError) else ""
                 problems.append(f"{draft.title}: {error}{where}")
                 result = None
+        tops: tuple[Shape | None, ...]
         if result:
             tops = tuple(tuple(int(n) for n in top) for top in result.tops)
         else:

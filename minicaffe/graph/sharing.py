@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..errors import LayerError, plural, shape_text
 from ..fillers import check_filler
@@ -21,7 +22,7 @@ def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[P
     A multiplier holds for all that share, whichever of them gives it; those that give it must agree.
     """
     facts: list[ParamFact] = []
-    given: list[dict[str, float]] = []  # by owner: the multipliers that some layer gives
+    given: list[dict[str, Any]] = []  # by owner: the multipliers that some layer gives
     owners: dict[str, ParamFact] = {}
     problems += _repeated_names(drafts, inferred)
     for index, (draft, result) in enumerate(zip(drafts, inferred)):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 
 from ..errors import LayerError, did_you_mean, plural
 from ..layers import Layer, layer_class, layer_types
@@ -48,8 +47,8 @@ def make_layers(
 
     ``faults`` are what was found wrong in the text of each layer; those of an unknown type say no more than its name.
     """
-    drafts = []
-    for param, place, known_faults in zip_longest(params, places, faults, fillvalue=()):
+    drafts: list[Draft] = []
+    for param, place, known_faults in zip(params, places, faults or [()] * len(params)):
         param = _with_automatic_top(param, drafts)
         try:
             cls = layer_class(param.type)

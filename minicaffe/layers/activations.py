@@ -3,6 +3,8 @@
 The top has the bottom's shape, which may be any; all run in place.
 """
 
+from typing import Any
+
 from ..errors import LayerError
 from ..kernels import activations as kernels
 from ..kernels._jit import ELEMENTS, distinct, run
@@ -17,8 +19,9 @@ class Pointwise(Layer):
     """
 
     in_place = True
-    backward_reads = ("tops",)
-    forward_kernel, backward_kernel = None, None
+    backward_reads: tuple[str, ...] = ("tops",)
+    forward_kernel: Any = None
+    backward_kernel: Any = None
 
     def scalars(self):
         """The options that the kernels take, as numbers."""

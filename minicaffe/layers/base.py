@@ -116,7 +116,7 @@ class Layer:
         self.name = param.name
         self.phase = phase
         self.find = find
-        self.options = getattr(param, self.options_field) if self.options_field else None
+        self.options: Any = getattr(param, self.options_field) if self.options_field else None
         self.params: list = []
         self.param_diffs: list = []
         self.scratch = SimpleNamespace()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..data import Hdf5Rows
 from ..errors import LayerError
 from .base import Inferred, Layer, register
@@ -22,7 +24,7 @@ class HDF5Data(Layer):
     reads_files = True
 
     def setup(self):
-        self._rows: Hdf5Rows | None = None
+        self._rows: Any = None  # Hdf5Rows, once it is open
         if self.param.HasField("transform_param"):
             raise LayerError("HDF5Data does not transform its data; expected no transform_param")
         if not self.options.source:

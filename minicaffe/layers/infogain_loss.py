@@ -1,5 +1,7 @@
 """InfogainLoss: cross-entropy of the softmax of scores, each label weighted towards each class by a matrix."""
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import DataError, LayerError, ProtoError, shape_text
@@ -35,7 +37,7 @@ class InfogainLoss(Layer):
     def setup(self):
         self.normalization = normalization_mode(self.param.loss_param)
         self.ignored = ignored_label(self.param.loss_param)
-        self.gain = None
+        self.gain: Any = None
         self.reads_files = len(self.param.bottom) < 3
         if self.reads_files and not self.options.source:
             raise LayerError("infogain_loss_param has no source; expected a binaryproto with H, or H as bottom 2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..data import Augmentation, Transformer
@@ -30,7 +32,7 @@ class MemoryData(Layer):
             raise LayerError(f"memory_data_param has no {' and no '.join(missing)}; expected at least 1 of each")
         Augmentation(self.param.transform_param)  # its options are checked
         self._shape = tuple(getattr(self.options, name) for name in _SIZES[1:])
-        self._images: np.ndarray | None = None
+        self._images: Any = None
         self._labels: np.ndarray | None = None
         self._position = self._drawn = 0
 

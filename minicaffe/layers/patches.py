@@ -16,7 +16,8 @@ class Patches:
     """
 
     def __init__(self, inputs: Shape, outputs: Shape, window: Window):
-        self.kernel, self.padded, self.inside = window.kernel, any(window.pad), []
+        self.kernel, self.padded = window.kernel, any(window.pad)
+        self.inside: list = []
         self.axes = [
             [_overlap(tap * d - p, s, n, m) for tap in range(k)]
             for n, m, k, s, p, d in zip(inputs, outputs, window.kernel, window.stride, window.pad, window.dilation)

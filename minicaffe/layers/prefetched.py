@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ..data import Augmentation, BatchReader, Source, Transformer
 from ..data import steady as looks_steady
@@ -24,7 +25,7 @@ class PrefetchedLayer(Layer):
     more_options = ("transform_param",)
 
     def setup(self):
-        self._source: Source | None = None
+        self._source: Any = None  # a Source, once it is open
         self._reader: BatchReader | None = None
         self._closed = False
         options, transform = self.options, self.param.transform_param
@@ -88,7 +89,7 @@ class PrefetchedLayer(Layer):
         elif size and not self._augmentation.by_lot:
             size = self._augmentation.size_of(*size)
         elif mean:
-            size = mean[1:]
+            size = (mean[1], mean[2])
         return self._tops((channels, *size)) if size else None
 
     def reshape(self, bottoms):

@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ class Python(Layer):
         for field in ("module", "layer"):
             if not getattr(self.options, field):
                 raise LayerError(f"python_param has no {field}; expected the names of a module and of a class in it")
-        self.user = None
+        self.user: Any = None
 
     def open(self):
         if self.dtype != "float32":
@@ -117,7 +118,7 @@ class Python(Layer):
     def _loaded(self) -> type:
         o = self.options
         try:
-            module = load_module(o.module, self.python_path)
+            module = load_module(o.module, str(self.python_path))
         except UsageError as error:
             raise LayerError(str(error)) from None
         except Exception as error:

@@ -26,7 +26,7 @@ class Recurrent(Layer):
     """
 
     in_place = True
-    backward_reads = ("bottoms",)
+    backward_reads: tuple[str, ...] = ("bottoms",)
     no_gradient = (1,)
     hidden: tuple[str, ...] = ("h",)
     gates = 1
@@ -122,7 +122,7 @@ class Recurrent(Layer):
             np.copyto(state[0], state[steps] if first is None else first[0])
         product(steps * rows, width, inputs, bottoms[0].reshape(-1), weights[0], weights[1], scratch, gates)
         constant = scratch.static if self.with_static else None
-        if self.with_static:
+        if constant is not None:
             x = bottoms[2].reshape(-1)
             product(rows, width, static, x, weights[2], none, scratch, constant.reshape(-1))
         for t in range(steps):

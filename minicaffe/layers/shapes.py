@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import LayerError, shape_text
 from .base import Shape, axis_index, count
@@ -10,6 +11,12 @@ from .base import Shape, axis_index, count
 
 class Sized:
     """The sizes of something with a ``shape``, by Caffe's names for four axes; axes that it lacks count as 1."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def shape(self) -> Sequence[int]:
+            """Its own business."""
 
     @property
     def count(self) -> int:

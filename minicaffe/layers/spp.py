@@ -35,7 +35,8 @@ class SPP(Layer):
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         checked_shape(x)
-        self.levels, scratch, stop = [], {}, 0
+        self.levels, stop = [], 0
+        scratch: dict[str, Scratch] = {}
         for level in range(self.options.pyramid_height):
             pooling = self._pooling(2**level, *x[2:])
             inferred = pooling.infer(x)

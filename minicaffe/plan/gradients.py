@@ -28,8 +28,9 @@ def needed_gradients(graph: Graph) -> Gradients:
     """Walk down for what leads to parameters, up for what comes from a loss; keep what is both."""
     params = tuple(fact.learned and (fact.lr_mult != 0 or graph.force_backward) for fact in graph.params)
     if graph.force_backward:
-        bottoms = tuple(tuple(_possible(node)) for node in graph.nodes)
-        return Gradients(tuple(True for _ in graph.nodes), bottoms, params)
+        return Gradients(
+            tuple(True for _ in graph.nodes), tuple(tuple(_possible(node)) for node in graph.nodes), params
+        )
     wanted = _wanted_bottoms(graph, params)
     runs, bottoms = [False] * len(graph.nodes), [tuple(False for _ in node.bottoms) for node in graph.nodes]
     receives: set[int] = set()  # values whose diff is, or may be, written

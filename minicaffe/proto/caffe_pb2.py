@@ -6,6 +6,8 @@ values, ``caffe_pb2.DESCRIPTOR`` the file. Enums inside a message stand on its c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 from .schema import DESCRIPTOR, message_class
@@ -19,6 +21,12 @@ def _names() -> dict:
     for descriptor in DESCRIPTOR.message_types_by_name.values():
         names[descriptor.name] = message_class(descriptor)
     return names
+
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Message classes are made as the program runs: nothing is known of them, or of their messages."""
 
 
 _NAMES = _names()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _SCOPE = re.compile(r"\s*(?:message|enum) (\w+) \{")
 _ENTRY = re.compile(r"\s*(?:(?:optional|required|repeated) [\w.]+ )?(\w+) = \d+[^/]*;(?:\s*//\s*(.*))?")
 _COMMENT = re.compile(r"\s*//\s*(.*)")
 
 
-def comment_of(descriptor) -> str:
+def comment_of(descriptor: Any) -> str:
     """The comment on a message, a field or a value of an enum, on one line; "" where there is none."""
-    enum = getattr(descriptor, "type", None)  # of a value of an enum, which has no full name
-    name = getattr(descriptor, "full_name", None) or f"{enum.full_name}.{descriptor.name}"
+    name = getattr(descriptor, "full_name", None) or f"{descriptor.type.full_name}.{descriptor.name}"  # an enum's value
     return _comments().get(name, "")
 
 

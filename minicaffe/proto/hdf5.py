@@ -78,7 +78,8 @@ def read_state_hdf5(path) -> tuple[int, str, int, list[np.ndarray], bytes | None
             raise ProtoError(f"{path}: /history lacks a number, expected all from 0 to {len(history) - 1}")
         resume = file.array(_RESUME).tobytes() if _RESUME in file.file else None
         learned = file.array("learned_net").item() if "learned_net" in file.file else b""
-        return file.integer("iter"), os.fsdecode(learned), file.integer("current_step"), history, resume
+        arrays = [array for array in history if array is not None]
+        return file.integer("iter"), os.fsdecode(learned), file.integer("current_step"), arrays, resume
 
 
 def write_state_hdf5(path, iteration: int, learned_net: str, step: int, history: Iterable, resume: bytes) -> None:

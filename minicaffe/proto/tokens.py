@@ -45,7 +45,7 @@ def tokenize(text: str, file_name: str) -> list[Token]:
 def tokens_of(text: str, file_name: str) -> Iterator[Token]:
     """As ``tokenize``, one after the other."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    offset = _SKIP.match(text).end()
+    offset = _skipped(text, 0)
     while True:
         line = bisect_right(starts, offset)
         column = offset - starts[line - 1] + 1
@@ -57,8 +57,14 @@ def tokens_of(text: str, file_name: str) -> Iterator[Token]:
             char = text[offset]
             problem = f"a string without its closing {char}" if char in "\"'" else f"unexpected character {char!r}"
             raise ProtoError(f"{file_name}:{line}:{column}: {problem}")
-        yield Token(match.lastgroup, match.group(), line, column)
-        offset = _SKIP.match(text, match.end()).end()
+        yield Token(match.lastgroup or "", match.group(), line, column)
+        offset = _skipped(text, match.end())
+
+
+def _skipped(text: str, offset: int) -> int:
+    """Where the blanks and comments that begin at ``offset`` end."""
+    blank = _SKIP.match(text, offset)
+    return blank.end() if blank else offset
 
 
 def unescape(quoted: str) -> bytes:

@@ -45,6 +45,7 @@ def scalar(field, sign: str, tokens: list[Token]):
     if (token.kind == "string") == (field.cpp_type == F.CPPTYPE_STRING) and not (sign and token.kind == "string"):
         if token.kind == "string":
             return _string(field, tokens)
+        value: bool | int | float | None
         if field.cpp_type == F.CPPTYPE_BOOL:
             value = _bool(sign + token.text)
         elif field.cpp_type == F.CPPTYPE_ENUM:

@@ -25,7 +25,7 @@ def read_weights(path) -> dict[str, list[np.ndarray | None]]:
     if is_hdf5(path):
         return read_weights_hdf5(path)
     net = read_message(path, caffe_pb2.NetParameter)
-    weights: dict[str, list[np.ndarray]] = {}
+    weights: dict[str, list[np.ndarray | None]] = {}
     old = [layer.layer if layer.HasField("layer") else layer for layer in net.layers]
     for layer in [*net.layer, *old]:
         if not layer.blobs:
@@ -94,6 +94,7 @@ def write_mean(path, mean) -> None:
     """Write a mean image (channels, height, width) as Caffe's tools do: one image in the older form of shape."""
     blob = caffe_pb2.BlobProto()
     fill_blob(blob, np.asarray(mean, np.float32))
-    blob.num, blob.channels, blob.height, blob.width = 1, *blob.shape.dim
+    blob.num = 1
+    blob.channels, blob.height, blob.width = blob.shape.dim
     blob.ClearField("shape")
     write_message(path, blob)

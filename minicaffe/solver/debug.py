@@ -67,7 +67,7 @@ class DebugTrace:
             self.say("net.cpp:594", f"    [Forward] Layer {node.name}, top blob {name} data: {value:g}")
         for param, blob in zip(node.params, self.net.params.get(node.name, ())):
             fact = self.net.graph.params[param]
-            name, value = fact.share_name or fact.index, mean_abs(blob.data)
+            name, value = fact.share_name or str(fact.index), mean_abs(blob.data)
             self.say("net.cpp:604", f"    [Forward] Layer {node.name}, param blob {name} data: {value:g}")
 
     def _backward(self, node: Node) -> None:

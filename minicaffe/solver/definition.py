@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -32,7 +33,7 @@ class NetSource:
 class Definition:
     """A solver's parameters and nets, all checked; ``notes`` are remarks for the user, ``extras`` settings of ours."""
 
-    param: object
+    param: Any
     folder: str
     train: NetSource
     tests: tuple[NetSource, ...]

@@ -33,9 +33,9 @@ class _OfKind(Solver):
         listener: Listener | None = None,
         **how,
     ):
-        own = isinstance(file, Definition)
-        definition = file if own else read_definition(os.fspath(file), {"type": self.kind})
-        super().__init__(definition, seed, listener, **how)
+        if not isinstance(file, Definition):
+            file = read_definition(os.fspath(file), {"type": self.kind})
+        super().__init__(file, seed, listener, **how)
 
 
 class SGDSolver(_OfKind):

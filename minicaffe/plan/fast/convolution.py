@@ -88,7 +88,7 @@ def lower(b: Builder, group: Group) -> Convolution | None:
     if conv is None or not all(_fuses(b, conv, other) for other in others):
         return None
     behind = {other.type: other for other in others}
-    folded = {name: behind[name] for name in ("BatchNorm", "Scale", "Bias") if name in behind}
+    folded: dict[str, Node] = {name: behind[name] for name in ("BatchNorm", "Scale", "Bias") if name in behind}
     conv = replace(
         conv,
         y=group.top,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...graph import Node
@@ -79,9 +81,12 @@ class Normalise:
         join: Node | None,
         activation: Node | None,
     ):
-        self.join, self.residual = join, group.bottoms[1] if join else None
+        self.join: Any = join
+        self.residual: Any = group.bottoms[1] if join else None
         self.b, self.top, self.x = b, group.top, group.bottoms[0]
-        self.first, self.norm, self.linear = group.nodes[0], norm, linear
+        self.first = group.nodes[0]
+        self.norm: Any = norm
+        self.linear: Any = linear
         self.image = b.image(self.x)
         self.kind = ACTIVATIONS[activation.type] if activation else NONE
         self.slope = slope_of(activation)
@@ -89,6 +94,8 @@ class Normalise:
         self.units = self.image.lanes // LANES
 
     def forward(self) -> None:
+        self.mean: Any
+        self.inverse: Any
         b, image = self.b, self.image
         x = b.lanes(self.x)
         gamma, self.offset = self._gamma(), self._offset()

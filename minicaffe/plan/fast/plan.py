@@ -76,15 +76,16 @@ def fast_plan(graph: Graph) -> FastPlan:
     builder.finish_diffs()
     if builder.training:
         _prepare_in_forward(builder)
-    passes = [make_regions(steps) for steps in (builder.prepare, builder.forward, builder.backward + builder.finish)]
+    steps = builder.prepare, builder.forward, builder.backward + builder.finish
+    prepare, forward, backward = passes = [tuple(make_regions(one)) for one in steps]
     regions = [region for one in passes for program in one if isinstance(program, list) for region in program]
     lasting = {buffer for step in builder.prepare for buffer in step.writes()}
     layout = lay_out(regions, lasting, builder.images, builder.group)
-    needed_later = _buffers(passes[2])
+    needed_later = _buffers(backward)
     kept = [(i, b) for i, b in builder.data_buffers() if b in needed_later and b in layout.shared]
     return FastPlan(
-        graph, gradients, *map(tuple, passes), layout, builder.images, builder.group, builder.fixed, root, diff_root,
-        plain, tuple(kept), _shown_diffs(builder),
+        graph, gradients, prepare, forward, backward, layout, builder.images, builder.group, builder.fixed, root,
+        diff_root, plain, tuple(kept), _shown_diffs(builder),
     )  # fmt: skip
 
 

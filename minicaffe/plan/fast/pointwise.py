@@ -128,7 +128,8 @@ class ProductOfTwo(Pointwise):
 
     def forward(self):
         lanes = self.on_lanes(self.bottoms)
-        self._multiply(*map(self.data(lanes), self.bottoms), self.new(lanes), lanes)
+        a, b = map(self.data(lanes), self.bottoms)
+        self._multiply(a, b, self.new(lanes), lanes)
 
     def backward(self):
         for i, bottom in enumerate(self.bottoms):

@@ -46,7 +46,8 @@ def make_regions(steps: Sequence[Step | PlainStep]) -> list[list[Region] | Plain
 def _schedule(steps: list[Step]) -> list[Region]:
     """Regions of per-image steps and of others in turn; in each all that can run by then, in the order of ``steps``."""
     before = _dependencies(steps)
-    waiting, done = list(range(len(steps))), set()
+    waiting = list(range(len(steps)))
+    done: set[int] = set()
     regions: list[Region] = []
     by_image = True
     while waiting:

@@ -41,7 +41,7 @@ def upgrade_net(param, at: Callable[[int | str], str], faulty: Collection[int] =
     forms in one file, and fields that an old layer's type does not take, are refused rather than left out.
     """
     notes: list[str] = []
-    origins: list[int | None] = list(range(len(param.layers) or len(param.layer)))
+    origins: list[int] = list(range(len(param.layers) or len(param.layer)))
     if param.layers:
         if param.layer:
             raise ProtoError(f"{at('layers')}: both the old `layers` and `layer` are used, expected `layer` throughout")

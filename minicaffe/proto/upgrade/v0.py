@@ -6,6 +6,7 @@ All options of all types stood in one message, and convolutions and poolings got
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -126,10 +127,10 @@ def _check_form(outer, place: str) -> None:
         )
 
 
-def merge_padding(param, at: Callable[[int], str]) -> list[tuple[int, object]]:
+def merge_padding(param, at: Callable[[int], str]) -> list[tuple[int, Any]]:
     """Copies of all V0 layers but the padding, which becomes ``pad`` of those that read it, with their indices."""
     writer: dict[str, int] = {}  # blob: the last layer that writes it
-    kept: list[tuple[int, object]] = []
+    kept: list[tuple[int, Any]] = []
     unread: dict[int, str] = {}  # paddings
     for index, old in enumerate(param.layers):
         layer = type(old)()
