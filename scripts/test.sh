@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Check everything: ruff, then every test against the installed package. Arguments go on to pytest.
+# Check everything: ruff, mypy, then every test against the installed package. Arguments go on to pytest.
 # VENV names the virtual environment; .venv if not set.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,4 +9,5 @@ venv=${VENV:-.venv}
 make_venv "$venv"
 install_package "$venv" ".[test]"
 "$venv/bin/ruff" check
+"$venv/bin/mypy"
 exec "$venv/bin/pytest" --numprocesses auto --maxprocesses 4 --dist worksteal "$@"

@@ -74,7 +74,7 @@ def deployed(
     made.layer.extend(_without_labels(layers, source, (min(count, batch or count), *size)))
     places = {layer.name: net.lines[i] for i, layer in zip(kept, layers)}
     lines = tuple(places.get(layer.name, 0) for layer in made.layer)
-    whole = known[1:] if known and known[1:] != size[1:] else None
+    whole = (known[1], known[2]) if known and known[1:] != size[1:] else None
     scale = source.transform_param.scale
     return Deployed(replace(net, param=made, lines=lines), _cut_mean(mean, size), scale, whole)
 

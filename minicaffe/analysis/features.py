@@ -90,7 +90,8 @@ def run_records(
     name = net.inputs[0]
     size = net.blobs[name].shape[0]
     for start in range(0, items, size):
-        images, labels, keys = [], [], []
+        images, keys = [], []
+        labels: list[float] = []
         for _ in range(min(size, items - start)):
             image, label = source.record()
             images.append(prepared(image, source.place()))

@@ -52,7 +52,7 @@ def run(options: dict[str, Any]) -> int:
     arrays = {name: [blob.data for blob in blobs] for name, blobs in net.params.items()}
     _compare(net, (deployed.net, arrays), (after, folded.arrays), deployed.data, options, results)
     if targets:
-        write_both(*targets, text, folded)
+        write_both(targets[0], targets[1], text, folded)
     layers = plural(len(folded.changes), "layer")
     wrote = f"wrote {targets[0]} and {targets[1]}" if targets else "nothing was written, as no -o was given"
     results.close(f"{source.path}: {layers} folded, {len(folded.left)} left; {wrote}", wrote=list(targets), **costs)

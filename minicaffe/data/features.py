@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def new_features(blobs: Sequence[str], paths: Sequence[str], db_type: str) -> It
         yield lambda blob, data: writers[blob](data)
 
 
-def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+def write_npz(path: str | os.PathLike, arrays: Mapping[str, Any]) -> None:
     """Arrays by name into a file that ``numpy.load`` reads, whole or not at all; ProtoError where it cannot be."""
 
     def fill(temporary: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def compute_mean(source: LmdbSource | LevelDbSource, progress: Progress = ignore
     this is the better mean. Leaves the source at its first record.
     """
     exact = np.uint64 if source.dtype == np.uint8 else np.float64
-    total = np.zeros(source.shape, exact)
+    total: Any = np.zeros(source.shape, exact)
     block = max(1, min(500, _BLOCK // (total.size * source.dtype.itemsize)))
     images = np.empty((block, *source.shape), source.dtype)
     labels = np.empty(block, np.int64)

@@ -105,7 +105,8 @@ class _Pair:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return self.images.shape[1:]
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
 
     def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, self.count, _BLOCK):

@@ -52,11 +52,12 @@ class Transformer:
     def one_by_one(self) -> bool:
         return self._crop > 0 or bool(self._augmentation)
 
-    def output_of(self, shape: tuple[int, int, int], lots: Lots | None = None) -> tuple[int, int, int]:
+    def output_of(self, shape: tuple[int, ...], lots: Lots | None = None) -> tuple[int, int, int]:
         """The shape of what becomes of an image of ``shape`` with the ``lots`` drawn for it."""
         if self._crop:
             return (shape[0], self._crop, self._crop)
-        return (shape[0], *self._augmentation.size_of(*shape[1:], lots[3] if lots else 0))
+        height, width = self._augmentation.size_of(shape[1], shape[2], lots[3] if lots else 0)
+        return (shape[0], height, width)
 
     def __call__(self, images: np.ndarray, out: np.ndarray, seed: int = 0, first: int = 0) -> None:
         """Fill ``out`` (N, ``output_shape``; float32) from ``images`` (N, ``shape``), which are ``first`` and on."""

@@ -19,7 +19,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LayerError, did_you_mean
 
@@ -106,6 +106,11 @@ class Layer:
     python_path: str | None = None
     dtype: str = "float32"
     kernels: str = "auto"
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What a type keeps beyond this, and plans and tools that know the type may read."""
 
     def __init__(self, param, phase: str, find: Callable[[str], str] = str):
         """``param`` is a LayerParameter, ``phase`` "TRAIN" or "TEST", ``find`` turns a prototxt's path into a file's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ...errors import DataError, UsageError, shape_text
 from ...net import Net
 from ...proto import NetFile, caffe_pb2, net_file
 
-Batch = Mapping[str, np.ndarray]
+Batch = Mapping[str, Any]
 Version = tuple[NetFile, Mapping[str, Sequence[np.ndarray]]]
 """A net and its parameters, by layer."""
 
@@ -42,8 +43,8 @@ def differences(
     for batch in batches:
         results = [net.forward(blobs=keep, **batch) for net in nets]
         for name, expected in results[0].items():
-            apart = distance(expected, results[1][name])
-            found[name] = tuple(max(pair) for pair in zip(apart, found.get(name, (0.0, 0.0))))
+            (absolute, relative), most = distance(expected, results[1][name]), found.get(name, (0.0, 0.0))
+            found[name] = max(absolute, most[0]), max(relative, most[1])
     for net in nets:
         net.close()
     return [Difference(name, *apart) for name, apart in found.items()]

@@ -22,7 +22,8 @@ class Edit:
         """Change the layer; one without a bias gets one where there is a bias now."""
         arrays = [self.weights] if self.bias is None else [self.weights, self.bias]
         if len(arrays) > len(self.op.arrays):
-            getattr(self.op.param, self.op.layer.options_field).ClearField("bias_term")  # true unless it says otherwise
+            options = getattr(self.op.param, str(self.op.layer.options_field))
+            options.ClearField("bias_term")  # true unless it says otherwise
         self.op.arrays = arrays
 
 

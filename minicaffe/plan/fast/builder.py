@@ -71,7 +71,7 @@ class Step:
     """One row. ``units`` is None where units are images; ``grain`` is the least number of units of one piece."""
 
     kernel: RowKernel
-    values: NamedTuple
+    values: Any  # a NamedTuple of the kernel's kind
     units: int | None
     grain: int
     nodes: tuple[int, ...]
