@@ -122,6 +122,10 @@ STAY = {
     "batches": (("c Convolution x " + CONV % "", "b BatchNorm c | batch_norm_param { use_global_stats: false }"), "it normalises by the statistics of each batch"),
     "power": (("c Convolution x " + CONV % "", "b Power c | power_param { power: 2 }"), "its power is 2, not 1"),
     "a factor before a sum": (("b Scale x", "r ReLU x", "e Eltwise b,r", "c Convolution e " + CONV % ""), '"e" (Eltwise) after it joins it with others'),
+    "written again and again": (
+        ("l ReLU x -> x", "b BatchNorm x", "m ReLU x -> x", "i InnerProduct b | inner_product_param { num_output: 3 }"),
+        'the blob "x" is written again before "i" reads it',
+    ),
     "written again": (("b Scale x", "r ReLU x -> x", "c Convolution b " + CONV % ""), 'the blob "x" is written again before "c" reads it'),
     "twice": (("b Scale x", "e Eltwise b,b"), 'a layer reads "b" twice'),
 }  # fmt: skip

@@ -99,11 +99,12 @@ class Draft:
     def read_instead(self, op: Op) -> None:
         """Remove ``op``: what reads its top reads its bottom. KeptError if that could not keep its name for so long."""
         (bottom,), (top,) = op.bottoms, op.tops
-        name = self.names[bottom]
-        again = [i for i, o in enumerate(self.ops) if any(v != bottom and self.names[v] == name for v in o.tops)]
-        for reader in self.readers(top) if bottom in self.kept else ():
-            if any(self.ops.index(op) < i < self.ops.index(reader) for i in again):
-                raise KeptError(f'the blob "{name}" is written again before "{reader.name}" reads it')
+        name, here = self.names[bottom], self.ops.index(op)
+        writers = [(i, v) for i, other in enumerate(self.ops) for v in other.tops if self.names[v] == name]
+        if any(i < here and v in self.kept for i, v in writers):
+            for reader in self.readers(top):
+                if any(here < i < self.ops.index(reader) for i, _ in writers):
+                    raise KeptError(f'the blob "{name}" is written again before "{reader.name}" reads it')
         self.ops.remove(op)
         for reader in self.ops:
             reader.bottoms = [bottom if value == top else value for value in reader.bottoms]
