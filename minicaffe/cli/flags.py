@@ -29,6 +29,11 @@ class Flag:
     many: bool = False
     """For the last of a command's bare words: takes all that are left; its value is a tuple."""
 
+    @property
+    def spelled(self) -> str:
+        """``--name``, and ``-o`` where the name is one letter; both ways, and all others of Caffe's, are read."""
+        return f"-{self.name}" if len(self.name) == 1 else f"--{self.name}"
+
 
 @dataclass(frozen=True)
 class Command:
@@ -137,7 +142,7 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
             elif flag.pairs:
                 values[flag.name].update(_pairs(flag, text, left))
             else:
-                values[flag.name] = _joined(values, flag, _converted(flag, f"--{flag.name}", text))
+                values[flag.name] = _joined(values, flag, _converted(flag, flag.spelled, text))
         given.add(flag.name)
     for flag in command.subjects:
         if flag.needed and values[flag.name] is None:
@@ -185,13 +190,13 @@ def _flag_and_text(command: Command, flags: dict[str, Flag], word: str, left: li
     flag = flags[name]
     if flag.value and not given:
         if not left or _flag_name(left[0]) in flags:
-            raise UsageError(f"--{name} has no value; expected --{name} {flag.value}")
+            raise UsageError(f"{flag.spelled} has no value; expected {flag.spelled} {flag.value}")
         text = left.pop(0)
     elif given and not flag.value and command.switches:
         if text.lower() not in _TRUTHS:
-            raise UsageError(f'--{name} is "{text}"; expected true or false')
+            raise UsageError(f'{flag.spelled} is "{text}"; expected true or false')
     elif given and not flag.value:
-        raise UsageError(f'--{name} takes no value; found "{text}"')
+        raise UsageError(f'{flag.spelled} takes no value; found "{text}"')
     return flag, text
 
 
@@ -202,9 +207,9 @@ def _flag_name(word: str) -> str | None:
     return word.partition("=")[0].lstrip("-").replace("-", "_")
 
 
-def _nearest_flag(name: str, flags) -> str:
+def _nearest_flag(name: str, flags: dict[str, Flag]) -> str:
     near = did_you_mean(name, flags)
-    return near.replace(' "', ' "--') if near else "; it knows " + ", ".join(f"--{known}" for known in flags)
+    return near.replace(' "', ' "--') if near else "; it knows " + ", ".join(flag.spelled for flag in flags.values())
 
 
 def _pairs(flag: Flag, text: str, left: list[str]) -> dict[str, str]:
@@ -216,7 +221,7 @@ def _pairs(flag: Flag, text: str, left: list[str]) -> dict[str, str]:
     for word in words:
         key, given, value = word.partition("=")
         if not given or not key.strip():
-            raise UsageError(f'--{flag.name} is "{word}"; expected {flag.value}')
+            raise UsageError(f'{flag.spelled} is "{word}"; expected {flag.value}')
         pairs[key.strip()] = value.strip()
     return pairs
 

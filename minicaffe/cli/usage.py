@@ -53,7 +53,7 @@ def command_help(command: Command) -> str:
 
 
 def _spelling(flag: Flag) -> str:
-    return f"--{flag.name} {flag.value}".rstrip() + (" ..." if flag.pairs else "")
+    return f"{flag.spelled} {flag.value}".rstrip() + (" ..." if flag.pairs else "")
 
 
 def _default(flag: Flag) -> str:

@@ -98,7 +98,7 @@ def test_layers_of_a_stage_are_left_out_with_a_word(project, capsys):
     "words, said",
     [
         ([], "draw needs a NET; expected minicaffe draw NET [FILE]"),
-        (["net.prototxt", "-o", "x.gif"], '--o is "x.gif"; expected a name that ends in .svg, .png or .dot'),
+        (["net.prototxt", "-o", "x.gif"], '-o is "x.gif"; expected a name that ends in .svg, .png or .dot'),
         (["net.prototxt", "x"], 'FILE is "x"; expected a name that ends in .svg, .png or .dot'),
         (["net.prototxt", "--phase", "both"], '--phase is "both"; expected TRAIN, TEST or ALL'),
         (["net.prototxt", "--rankdir", "UP"], '--rankdir is "UP"; expected LR, RL, TB or BT'),

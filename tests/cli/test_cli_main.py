@@ -30,7 +30,7 @@ def test_the_help_of_a_command_names_every_flag_and_shows_examples(command, plac
     assert main(words if place else words[::-1]) == 0
     shown = capsys.readouterr().out
     assert f"usage: minicaffe {command.name} " in shown
-    assert all(f"  --{flag.name}" in shown for flag in command.flags if flag not in command.subjects)
+    assert all(f"  {flag.spelled}" in shown for flag in command.flags if flag not in command.subjects)
     assert all(example in shown for example in command.examples)
     assert max(map(len, shown.splitlines())) <= 120
 

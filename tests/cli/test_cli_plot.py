@@ -29,7 +29,7 @@ def test_json(tmp_path, capsys):
     "words, said",
     [
         ([], "plot needs a LOG; expected minicaffe plot LOG ..."),
-        ([LOGS[0], "-o", "x.gif"], '--o is "x.gif"; expected a name that ends in .png, .svg or .pdf'),
+        ([LOGS[0], "-o", "x.gif"], '-o is "x.gif"; expected a name that ends in .png, .svg or .pdf'),
         (["none.log"], "none.log: No such file or directory, expected a training log"),
         ([LOGS[0], "-o", "no/x.png"], 'no/x.png: cannot be written, as there is no folder "no"'),
     ],
