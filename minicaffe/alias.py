@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Any
 
 __all__ = ["install_as_caffe"]
 
@@ -23,7 +24,8 @@ class _Alias:
             return None
         from importlib import util
 
-        return util.spec_from_loader(name, self) if util.find_spec(_real(name)) else None
+        alias: Any = self  # a loader by what it does
+        return util.spec_from_loader(name, alias) if util.find_spec(_real(name)) else None
 
     def create_module(self, spec):
         return None

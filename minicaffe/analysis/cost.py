@@ -13,7 +13,8 @@ def multiply_adds(layer: OutlineLayer) -> int | None:
     if layer.inferred is None:
         return None
     params = [tuple(param.shape) for param in layer.inferred.params]
-    return layer_work(layer.draft.layer.type, layer.bottoms, layer.tops, params)
+    bottoms, tops = ([shape for shape in shapes if shape is not None] for shapes in (layer.bottoms, layer.tops))
+    return layer_work(layer.draft.layer.type, bottoms, tops, params)
 
 
 def parameters(layer: OutlineLayer) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,8 +37,8 @@ def norm_charts(norm: Norm) -> str:
     """Stored statistics over the batch's, a dot for each channel: means, and standard deviations on log scales."""
     charts = [_scatter(norm.batch_mean, norm.stored_mean, "Means", "")]
     if norm.factor:
-        logs = [np.log10(np.sqrt(v + norm.eps)) for v in (norm.batch_variance, norm.stored_variance)]
-        charts.append(_scatter(*logs, "Standard deviations", ", on logarithmic scales"))
+        batch, stored = (np.log10(np.sqrt(v + norm.eps)) for v in (norm.batch_variance, norm.stored_variance))
+        charts.append(_scatter(batch, stored, "Standard deviations", ", on logarithmic scales"))
     return f'<div class="pair">{"".join(charts)}</div>'
 
 
@@ -59,7 +60,7 @@ def _scatter(x: np.ndarray, y: np.ndarray, title: str, how: str) -> str:
     )
 
 
-Point = tuple[str, str, float | None, float | None, bool]
+Point = tuple[Any, ...]
 """A layer: its anchor, its name, the deviation of its activations, the size of its gradients, whether it normalises."""
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 720, 220, 56, 8, 12

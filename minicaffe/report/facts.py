@@ -54,7 +54,7 @@ class Numbers:
     @property
     def rms(self) -> float | None:
         """The root of the mean square of the finite numbers."""
-        return None if self.mean is None else math.hypot(self.mean, self.std)
+        return None if self.mean is None or self.std is None else math.hypot(self.mean, self.std)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ def _transform(layer, look: Look):
     return transform
 
 
-def _expected(layer, transform, shape: tuple[int, ...], net: NetFile) -> tuple[bool | None, tuple[int, int]]:
+def _expected(layer, transform, shape: tuple[int, ...], net: NetFile) -> tuple[bool | None, tuple[int, ...]]:
     """Whether images are read in colour, and to what size: (0, 0) leaves them as they are."""
     records = _records(layer, net) if not shape else None
     mean = read_mean(find(transform.mean_file, net.folder)).shape if transform.mean_file else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import plural
 from .charts import depth_chart
@@ -64,7 +64,7 @@ def _header(found: Inspection) -> str:
     if found.weights is not None:
         weights = ", ".join(found.weights) or "none: first values"
     uses = sorted({layer.norm.used for layer in found.layers.values() if layer.norm})
-    facts = {
+    facts: dict[str, Any] = {
         "Phase": found.phase,
         "Weights": weights,
         "Batch": "–" if found.batch is None else plural(found.batch, "item"),

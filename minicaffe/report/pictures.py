@@ -67,7 +67,8 @@ def number_tiles(tiles: np.ndarray, of: int, what: str, side: int = 64, columns:
     indices[~finite] = _BROKEN
     scale = "signed" if signed else "positive"
     sheet = _sheet(indices, columns or _columns(len(small), small.shape[2]), _GAP)
-    return Picture(png_bytes(sheet, _palette(scale)), *sheet.shape[1::-1], what, len(tiles), of, low, bound, scale)
+    height, width = sheet.shape[:2]
+    return Picture(png_bytes(sheet, _palette(scale)), width, height, what, len(tiles), of, low, bound, scale)
 
 
 def color_tiles(tiles: np.ndarray, of: int, what: str, low: float, high: float, rgb: bool, side: int = 96) -> Picture:
@@ -78,7 +79,8 @@ def color_tiles(tiles: np.ndarray, of: int, what: str, low: float, high: float, 
     opaque = np.full((*scaled.shape[:3], 4), 255, np.uint8)
     opaque[..., :3] = np.rint(scaled)
     sheet = _sheet(opaque, _columns(len(small), small.shape[2]), 0)
-    return Picture(png_bytes(sheet), *sheet.shape[1::-1], what, len(tiles), of, float(low), float(high), "rgb")
+    height, width = sheet.shape[:2]
+    return Picture(png_bytes(sheet), width, height, what, len(tiles), of, float(low), float(high), "rgb")
 
 
 def _columns(tiles: int, width: int) -> int:

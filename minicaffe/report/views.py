@@ -59,7 +59,7 @@ class Views:
         if not node.bottoms and data.ndim == 4 and data.shape[1] == 3:
             return None  # ``images`` shows them
         planes = data[item].reshape(data.shape[1], -1, data.shape[-1])
-        shown, side = fitting(len(planes), *planes.shape[1:], self._pixels)
+        shown, side = fitting(len(planes), planes.shape[1], planes.shape[2], self._pixels)
         return number_tiles(planes[:shown], len(planes), f"activation maps of item {item}", side)
 
     def filters(self, node: Node) -> Picture | None:
@@ -77,7 +77,7 @@ class Views:
             return number_tiles(cut, len(matrix), what + _first(max(matrix.shape), side), side)
         weights = weights.reshape(*weights.shape[:2], -1, weights.shape[-1])
         if weights.shape[1] == 3 and weights.shape[2] > 2:
-            shown, side = fitting(len(weights), *weights.shape[2:], self._pixels)
+            shown, side = fitting(len(weights), weights.shape[2], weights.shape[3], self._pixels)
             bound = float(np.quantile(np.abs(weights[:shown]), 0.995)) or 1.0
             return color_tiles(weights[:shown], len(weights), "filters, in colour", -bound, bound, self._rgb, side)
         return self._pairs(weights)
@@ -85,7 +85,9 @@ class Views:
     def _pairs(self, weights: np.ndarray) -> Picture:
         outputs, inputs = weights.shape[:2]
         across = min(inputs, 16)
-        shown, side = fitting(outputs * across, *weights.shape[2:], self._pixels, most=32 * across, side=32)
+        shown, side = fitting(
+            outputs * across, weights.shape[2], weights.shape[3], self._pixels, most=32 * across, side=32
+        )
         rows = max(1, min(outputs, shown // across))
         tiles = weights[:rows, :across].reshape(rows * across, *weights.shape[2:])
         if inputs == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -98,8 +98,8 @@ def affine_of(op: Op, shape: Shape) -> Affine | None:
 def _normalising(op: Op, shape: Shape):
     """BatchNorm, NVIDIA's with gamma and beta too, and the BN of forks, by what they call their parameters."""
     arrays = {label: array.astype(np.float64).reshape(-1) for label, array in zip(op.labels, op.arrays)}
-    gamma = arrays.get("gamma", arrays.get("slope"))
-    beta = arrays.get("beta", arrays.get("bias"))
+    gamma: Any = arrays.get("gamma", arrays.get("slope"))
+    beta: Any = arrays.get("beta", arrays.get("bias"))
     if "mean" not in arrays and op.layer.use_stored:  # SegNet's: the statistics are in these two
         return _along_channels(gamma, shape), _along_channels(beta, shape)
     if not op.layer.use_stored:
