@@ -101,7 +101,7 @@ def _normalising(op: Op, shape: Shape):
     gamma: Any = arrays.get("gamma", arrays.get("slope"))
     beta: Any = arrays.get("beta", arrays.get("bias"))
     if "mean" not in arrays and op.layer.use_stored:  # SegNet's: the statistics are in these two
-        return _along_channels(gamma, shape), _along_channels(beta, shape)
+        return _along_channels(arrays["slope"], shape), _along_channels(arrays["bias"], shape)
     if not op.layer.use_stored:
         raise KeptError("it normalises by the statistics of each batch")
     factor = arrays["factor"][0] if gamma is None else 1.0
