@@ -37,7 +37,7 @@ __all__ = [
 BATCHES = 100
 """How many batches are measured where nobody says otherwise."""
 
-_OPTIONS = {"BatchNorm": "batch_norm_param"}
+_OPTIONS = {"BatchNorm": "batch_norm_param", "BN": "bn_param"}
 """Types that normalise by statistics, and the message that has their ``use_global_stats``."""
 
 

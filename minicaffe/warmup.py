@@ -143,6 +143,8 @@ _LAYERS = [
         "places rois",
         "psroi_pooling_param { spatial_scale: 1 output_dim: 1 group_size: 2 } loss_weight: 1",
     ),
+    ("gained", "BatchNorm", "places", "batch_norm_param { scale_bias: true }"),
+    ("gained", "BN", "gained", "loss_weight: 0.001"),
     ("smooth", "SmoothL1Loss", "ipall target", ""),
     ("inside", "SmoothL1Loss", "ipall soft target", ""),
     ("outside", "SmoothL1Loss", "ipall soft target target", ""),

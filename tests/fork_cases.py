@@ -60,6 +60,14 @@ def permute(draw, kind):
     return Case(kind, [x], {"order": order}, "permute_param")
 
 
+@case("BN")
+def bn(draw, kind):
+    options = some(draw, momentum=numbers(0, 0.5), eps=numbers(1, 0.1), frozen=BOOLEANS, use_global_stats=BOOLEANS)
+    if draw(BOOLEANS):
+        options = some(draw, bn_mode=numbers("LEARN", "INFERENCE"))
+    return Case(kind, [draw(shapes())], options, "bn_param", phase=draw(numbers("TRAIN", "TEST")))
+
+
 @case("Normalize")
 def normalize(draw, kind):
     options = some(draw, across_spatial=BOOLEANS, channel_shared=BOOLEANS, eps=numbers(1e-10, 0.1, -1))

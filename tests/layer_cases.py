@@ -115,6 +115,7 @@ def pointwise(draw, kind):
 @case("BatchNorm")
 def batch_norm(draw, kind):
     options = some(draw, use_global_stats=BOOLEANS, moving_average_fraction=numbers(0, 0.5, 0.999), eps=numbers(1, 0.1))
+    options |= some(draw, scale_bias=numbers(False, False, True), per_activation=numbers(False, False, True))
     return Case(kind, [draw(shapes())], options, "batch_norm_param", phase=draw(numbers("TRAIN", "TEST")))
 
 

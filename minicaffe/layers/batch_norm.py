@@ -1,15 +1,14 @@
 """BatchNorm: normalise each channel to mean 0 and variance 1."""
 
-import numpy as np
-
 from ..errors import LayerError
-from ..kernels._jit import distinct, run
-from ..kernels.batch_norm import batch_norm_backward, batch_statistics, normalise, scale_channels
-from .base import Inferred, Layer, Param, Scratch, count, register
+from .base import Inferred, Param, count, register
+from .normalising import ONE, Normalising
+
+_LEAST_EPS = 1e-5  # cuDNN's, which NVIDIA's layer never goes below
 
 
 @register("BatchNorm", options="batch_norm_param")
-class BatchNorm(Layer):
+class BatchNorm(Normalising):
     """y = (x - mean) / sqrt(variance + eps) for each channel (axis 1) over all other axes; no gamma, no beta.
 
     Source: Ioffe and Szegedy, arXiv 1502.03167; Caffe's BatchNorm. Mean and biased variance are the batch's, or
@@ -19,91 +18,66 @@ class BatchNorm(Layer):
     ``moving_average_fraction`` and adds the new values (1 to the factor).
 
     dx = (dy - mean(dy) - y mean(dy y)) / std from batch statistics, dy / std from stored ones. A 1-D bottom is one
-    channel. Sums are float64. Raises LayerError for a ``param`` with lr_mult other than 0.
+    channel. Sums are float64. Raises LayerError for a ``param`` of the statistics with lr_mult other than 0.
+
+    With ``scale_bias``, or one of its fillers, it is NVIDIA's: y gamma + beta, learned, are blobs 3 and 4. Its blobs 0
+    and 1 are mean and unbiased variance themselves: the first batch's, then fraction old + (1 - fraction) new; blob 2
+    is 1 and not read; eps is at least 1e-5. dgamma = sum dy (normalised x), dbeta = sum dy. Source: BatchNorm of
+    NVIDIA/caffe 0.16 on GPUs; unlike there, ``use_global_stats`` and the ``param`` of gamma and beta count.
+
+    With ``per_activation``, which is ours, statistics are of each element over N, as in cuDNN's mode of that name, and
+    the first two blobs have the shape of an image. A Scale with ``num_axes: -1`` goes with it.
     """
 
     in_place = True
     backward_reads = ("tops",)
-    kept = (0, 1, 2)
-    """Which of the parameters hold statistics."""
+    kept, learned = (0, 1, 2), (3, 4)
 
     def setup(self):
-        for i, spec in enumerate(self.param.param):
+        o = self.options
+        self.affine = o.scale_bias or o.HasField("scale_filler") or o.HasField("bias_filler")
+        if self.affine and o.per_activation:
+            raise LayerError("found per_activation and scale_bias; expected at most one of them")
+        for i, spec in enumerate(self.param.param[:3] if self.affine else self.param.param):
             if spec.HasField("lr_mult") and spec.lr_mult != 0:
                 raise LayerError(
                     f"param {i} has lr_mult {spec.lr_mult:g}, but the blobs of BatchNorm are statistics that "
                     "no solver may change; expected 0 or no param (learned factors are a following Scale layer)"
                 )
-        known = self.options.HasField("use_global_stats")
-        self.use_stored = self.options.use_global_stats if known else self.phase == "TEST"
+        self.plain = not self.affine and not o.per_activation
+        self.eps = max(o.eps, _LEAST_EPS) if self.affine else o.eps
+        self.use_stored = o.use_global_stats if o.HasField("use_global_stats") else self.phase == "TEST"
 
     def infer(self, x):
-        if not x:
-            raise LayerError("the bottom has no axes; expected at least 1")
-        channels = x[1] if len(x) > 1 else 1
-        self.view = (x[0], channels, count(x, 2))
-        names = {"mean": (channels,), "variance": (channels,), "factor": (1,)}
-        params = [Param(name, shape, learned=False) for name, shape in names.items()]
-        return Inferred([x], params, {name: Scratch((channels,)) for name in ("mean", "variance", "inv_std")})
+        o, shape = self.options, (self.see(x),)
+        if o.per_activation:
+            shape, self.view = x[1:] or (1,), (x[0], count(x, 1), 1)
+        params = [Param(name, shape, learned=False) for name in ("mean", "variance")]
+        params.append(Param("factor", (1,), ONE if self.affine else None, learned=False))
+        if self.affine:
+            params.append(Param("gamma", shape, o.scale_filler if o.HasField("scale_filler") else ONE))
+            params.append(Param("beta", shape, o.bias_filler))
+        return Inferred([x], params, self.work(x))
 
-    def forward(self, bottoms, tops):
-        x, y = bottoms[0].reshape(self.view), tops[0].reshape(self.view)
-        scratch, channels = self.scratch, self.view[1]
-        if self.use_stored:
-            self._read_stored()
-        else:
-            eps = x.dtype.type(self.options.eps)
-            run(batch_statistics, channels, x, eps, scratch.mean, scratch.variance, scratch.inv_std)
-        run(normalise, channels, distinct(x, y), scratch.mean, scratch.inv_std, y)
-        if not self.use_stored:
-            self._store()
+    def stored(self):
+        mean, variance, share = super().stored()
+        factor = 1.0 if self.affine else float(self.params[2][0])
+        return mean, variance, share / factor if factor != 0 else 0.0
 
-    def _read_stored(self):
-        mean, variance, factor = self.params
-        share = 1.0 / float(factor[0]) if factor[0] != 0 else 0.0
-        np.multiply(mean, share, out=self.scratch.mean)
-        np.multiply(variance, share, out=self.scratch.variance)
-        inv_std = np.add(self.scratch.variance, self.options.eps, out=self.scratch.inv_std)
-        np.sqrt(inv_std, out=inv_std)
-        np.divide(1.0, inv_std, out=inv_std)
-
-    def _store(self):
-        images, _, spatial = self.view
-        m = images * spatial
-        new = (self.scratch.mean, self.scratch.variance, 1.0)
-        self.scratch.variance *= m / (m - 1) if m > 1 else 1.0
-        for blob, value in zip(self.params, new):
-            blob *= self.options.moving_average_fraction
-            blob += value
-
-    # -- for ``bn_stats`` ------------------------------------------------------------------------------------
-
-    def statistics(self):
-        """The stored mean and variance, float64."""
-        mean, variance, factor = (self.params[i].astype(np.float64) for i in self.kept)
-        share = 1.0 / factor[0] if factor[0] else 0.0
-        return mean * share, variance * share
-
-    def clear_statistics(self) -> None:
-        """As if no batch had been seen."""
-        for i in self.kept:
-            self.params[i].fill(0)
+    def store(self):
+        self.unbias()
+        fraction, (mean, variance, factor) = self.options.moving_average_fraction, self.params[:3]
+        if self.affine:
+            self.average(fraction if variance.any() else 0.0)
+            return
+        for blob, new in ((mean, self.scratch.mean), (variance, self.scratch.variance)):
+            blob *= fraction
+            blob += new.reshape(blob.shape)
+        factor *= fraction
+        factor += 1
 
     def first_statistics(self):
-        """Mean and variance of the one batch since ``clear_statistics``, float64."""
-        return self.statistics()
+        return self.statistics()  # the fast plan leaves nothing in scratch
 
     def as_stored(self, mean, variance):
-        """What the parameters ``kept`` hold where these are the statistics."""
         return mean, variance, 1.0
-
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
-        if bottom_diffs[0] is None:
-            return
-        dy, dx = top_diffs[0].reshape(self.view), bottom_diffs[0].reshape(self.view)
-        inv_std = self.scratch.inv_std
-        if self.use_stored:
-            run(scale_channels, self.view[1], distinct(dy, dx), inv_std, dx)
-        else:
-            y = tops[0].reshape(self.view)
-            run(batch_norm_backward, self.view[1], distinct(dy, dx), y, inv_std, dx)

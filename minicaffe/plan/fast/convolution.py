@@ -137,7 +137,7 @@ def _fuses(b: Builder, conv: Conv, node: Node) -> bool:
     if b.training:
         return False
     if node.type == "BatchNorm":
-        return layer.use_stored
+        return layer.use_stored and layer.plain
     if node.type == "Eltwise":
         return layer.operation == "SUM" and layer.coefficients == [1.0, 1.0]
     return len(node.bottoms) == 1 and layer.view == (b.images, b.image(conv.y).channels, conv.pixels)

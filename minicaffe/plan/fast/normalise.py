@@ -40,7 +40,7 @@ _PIXELS = 8
 def lower(b: Builder, group: Group) -> Normalise | None:
     nodes = list(group.nodes)
     x = nodes[0].bottoms[0]
-    if not b.fits(x):
+    if not b.fits(x) or (nodes[0].type == "BatchNorm" and not nodes[0].layer.plain):
         return None
     norm = nodes.pop(0) if nodes[0].type == "BatchNorm" else None
     linear = nodes.pop(0) if nodes and nodes[0].type in ("Scale", "Bias") else None

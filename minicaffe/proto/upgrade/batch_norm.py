@@ -7,11 +7,16 @@ from collections.abc import Callable
 from ...errors import ProtoError, plural
 
 
+def _learns(options) -> bool:
+    """Whether it is NVIDIA's, whose parameters 3 and 4 are learned."""
+    return options.scale_bias or options.HasField("scale_filler") or options.HasField("bias_filler")
+
+
 def drop_batch_norm_params(param, place: Callable[[int], str]) -> tuple[str, ...]:
     """Clear the ``param`` of BatchNorm layers; returns the note. ProtoError for an ``lr_mult`` other than 0."""
     changed = 0
     for index, layer in enumerate(param.layer):
-        if layer.type != "BatchNorm" or not layer.param:
+        if layer.type != "BatchNorm" or not layer.param or _learns(layer.batch_norm_param):
             continue
         for number, spec in enumerate(layer.param):
             if spec.HasField("lr_mult") and spec.lr_mult != 0:
