@@ -5,6 +5,7 @@ is imported when it is first asked for; ``import minicaffe`` itself loads nothin
 """
 
 import importlib
+from typing import Any
 
 from . import alias as alias  # under whatever name this package is known, its modules exist once
 from .version import __version__
@@ -64,7 +65,7 @@ TRAIN, TEST = 0, 1
 __all__ = ["TEST", "TRAIN", "__version__", *_HOMES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'minicaffe' has no attribute {name!r}")
     home = importlib.import_module(f".{_HOMES[name]}", __name__)
@@ -73,5 +74,5 @@ def __getattr__(name: str):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -18,7 +18,7 @@ class _Alias:
 
     top = False
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         below = name.startswith("caffe.") and sys.modules.get("caffe") is sys.modules.get("minicaffe")
         if not below and not (self.top and name == "caffe"):
             return None
@@ -27,10 +27,10 @@ class _Alias:
         alias: Any = self  # a loader by what it does
         return util.spec_from_loader(name, alias) if util.find_spec(_real(name)) else None
 
-    def create_module(self, spec):
+    def create_module(self, spec: Any) -> None:
         return None
 
-    def exec_module(self, module):
+    def exec_module(self, module: Any) -> None:
         sys.modules[module.__name__] = importlib.import_module(_real(module.__name__))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .layers.base import count
 _ALIGN = 16  # numbers; 64 bytes of float32, a cache line and a vector
 
 
-def aligned_zeros(numbers: int, dtype) -> np.ndarray:
+def aligned_zeros(numbers: int, dtype: Any) -> np.ndarray:
     """A zeroed one-dimensional array whose first byte lies on a 64-byte boundary."""
     dtype = np.dtype(dtype)
     raw = np.zeros(numbers * dtype.itemsize + 64, np.uint8)
@@ -42,7 +43,7 @@ class Arena:
     ``data[i]`` and ``diff[i]`` are the arrays of parameter ``i``; parameters that share an owner share them.
     """
 
-    def __init__(self, params: Sequence[ParamFact], dtype):
+    def __init__(self, params: Sequence[ParamFact], dtype: Any) -> None:
         learned, self.segments = self._lay_out(params, learned=True)
         state, state_segments = self._lay_out(params, learned=False)
         self.learned = aligned_zeros(learned, dtype)
@@ -59,7 +60,7 @@ class Arena:
             self.diff.append(diff[segment.start : segment.stop].reshape(fact.shape))
 
     @staticmethod
-    def _lay_out(params, learned: bool) -> tuple[int, tuple[Segment, ...]]:
+    def _lay_out(params: Sequence[ParamFact], learned: bool) -> tuple[int, tuple[Segment, ...]]:
         at, segments = 0, []
         for fact in params:
             if fact.owner == fact.id and fact.learned == learned:

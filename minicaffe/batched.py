@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from .errors import UsageError
 __all__ = ["forward_all", "forward_backward_all"]
 
 
-def forward_all(net, blobs: Iterable[str], inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def forward_all(net: Any, blobs: Iterable[str], inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Outputs, and ``blobs``, of ``net`` for all items of ``inputs``; the last batch is filled up with zeros.
 
     Returns arrays by name, as long as the inputs.
@@ -24,7 +25,7 @@ def forward_all(net, blobs: Iterable[str], inputs: Mapping[str, np.ndarray]) -> 
 
 
 def forward_backward_all(
-    net, blobs: Iterable[str], diffs: Iterable[str], arrays: Mapping[str, np.ndarray]
+    net: Any, blobs: Iterable[str], diffs: Iterable[str], arrays: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Outputs and input diffs, with ``blobs`` and ``diffs`` beside them, for all items of ``arrays``.
 
@@ -51,7 +52,7 @@ def _items(arrays: Mapping[str, np.ndarray]) -> int:
     return counts.pop()
 
 
-def _batches(net, names: list[str], arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+def _batches(net: Any, names: list[str], arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
     """Pieces as long as the net's batch."""
     count = _items(arrays)
     size = len(net.blobs[names[0]].data) if names else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,16 @@ class ImageNet(Net):
     ``mean``, ``input_scale``, ``raw_scale``, ``channel_swap``: see ``io.Transformer``. ``how`` goes to Net.
     """
 
-    def __init__(self, model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap, **how):
+    def __init__(
+        self,
+        model_file: Any,
+        pretrained_file: Any,
+        mean: Any,
+        input_scale: Any,
+        raw_scale: Any,
+        channel_swap: Any,
+        **how: Any,
+    ) -> None:
         super().__init__(model_file, TEST, weights=pretrained_file, **how)
         if not self.inputs or len(self.blobs[self.inputs[0]].shape) != 4:
             found = [f"{name} {shape_text(self.blobs[name].shape)}" for name in self.inputs]
@@ -76,8 +86,8 @@ class Classifier(ImageNet):
         input_scale: float | None = None,
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
-        **how,
-    ):
+        **how: Any,
+    ) -> None:
         super().__init__(model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap, **how)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].shape[2:])
         self.image_dims = np.array(self.crop_dims if image_dims is None else image_dims, int)

@@ -36,8 +36,8 @@ class Detector(ImageNet):
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
         context_pad: int | None = None,
-        **how,
-    ):
+        **how: Any,
+    ) -> None:
         super().__init__(model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap, **how)
         self.configure_crop(context_pad)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *stream))))
 
 
-def fill(shape: Sequence[int], filler, random: np.random.Generator, dtype="float32") -> np.ndarray:
+def fill(shape: Sequence[int], filler: Any, random: np.random.Generator, dtype: Any = "float32") -> np.ndarray:
     """A new array of ``shape``, filled as the FillerParameter ``filler`` says, or with the numbers of an array.
 
     Raises LayerError as ``check_filler`` does.
@@ -33,7 +34,7 @@ def fill(shape: Sequence[int], filler, random: np.random.Generator, dtype="float
     return np.ascontiguousarray(_TYPES[filler.type](shape, filler, random), dtype).reshape(shape)
 
 
-def check_filler(filler, shape: Sequence[int] | None = None) -> None:
+def check_filler(filler: Any, shape: Sequence[int] | None = None) -> None:
     """Raise LayerError for an unknown filler type, options that make no sense, or a ``shape`` that it cannot fill."""
     if filler.type not in _TYPES:
         raise LayerError(f'unknown filler type "{filler.type}"{did_you_mean(filler.type, _TYPES)}')
@@ -56,17 +57,17 @@ def filler_types() -> dict[str, str]:
     return {name: (function.__doc__ or "").partition("\n")[0] for name, function in _TYPES.items()}
 
 
-def _constant(shape, filler, random):
+def _constant(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """All numbers are ``value``."""
     return np.full(shape, filler.value)
 
 
-def _uniform(shape, filler, random):
+def _uniform(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """Uniform from ``min`` to ``max``."""
     return random.uniform(filler.min, filler.max, shape)
 
 
-def _gaussian(shape, filler, random):
+def _gaussian(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """N(mean, std); with ``sparse`` k >= 0 each number is kept with probability k / num, and otherwise 0."""
     values = filler.mean + filler.std * random.standard_normal(shape)
     if filler.sparse >= 0 and shape:
@@ -75,18 +76,18 @@ def _gaussian(shape, filler, random):
     return values
 
 
-def _xavier(shape, filler, random):
+def _xavier(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """Uniform within +-sqrt(3 / n), so that the variance is 1 / n. Glorot and Bengio, 2010."""
     limit = math.sqrt(3.0 / _fan(shape, filler))
     return random.uniform(-limit, limit, shape)
 
 
-def _msra(shape, filler, random):
+def _msra(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """N(0, sqrt(2 / n)). He et al., arXiv 1502.01852."""
     return math.sqrt(2.0 / _fan(shape, filler)) * random.standard_normal(shape)
 
 
-def _orthonormal(shape, filler, random):
+def _orthonormal(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """Each output's (the first axis) weights have norm 1 and are at right angles to all others'.
 
     With more outputs than weights of one, the columns are. Saxe et al., arXiv 1312.6120. Source: the LSUV fork,
@@ -101,13 +102,13 @@ def _orthonormal(shape, filler, random):
     return (q.T if wide else q).reshape(shape)
 
 
-def _positive_unitball(shape, filler, random):
+def _positive_unitball(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """Uniform in (0, 1), then each output's (the first axis) weights divided by their sum."""
     values = random.random(shape).reshape(shape[0] if shape else 1, -1)
     return (values / values.sum(axis=1, keepdims=True)).reshape(shape)
 
 
-def _bilinear(shape, filler, random):
+def _bilinear(shape: Sequence[int], filler: Any, random: np.random.Generator) -> np.ndarray:
     """The kernel that interpolates linearly along both axes; for Deconvolution with as many groups as channels."""
     size = shape[3]
     factor = math.ceil(size / 2)
@@ -115,7 +116,7 @@ def _bilinear(shape, filler, random):
     return np.broadcast_to(np.outer(tent, tent), shape)
 
 
-def _fan(shape, filler) -> float:
+def _fan(shape: Sequence[int], filler: Any) -> float:
     """The n of xavier and msra: fan_in, fan_out or their mean, as ``variance_norm`` says."""
     numbers = math.prod(shape)
     fan_in = numbers / shape[0] if shape else 1

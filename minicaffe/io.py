@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class ArrayError(DataError, ValueError):
 # -- messages ------------------------------------------------------------------------------------------------
 
 
-def blobproto_to_array(blob, return_diff: bool = False) -> np.ndarray:
+def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
     """The data, or with ``return_diff`` the diff, of a BlobProto in its shape: float32, float64 if it holds doubles.
 
     A blob of one number needs no shape. Raises ArrayError where shape and numbers do not fit.
@@ -47,7 +48,7 @@ def blobproto_to_array(blob, return_diff: bool = False) -> np.ndarray:
         raise ArrayError(str(error)) from None
 
 
-def _without_numbers(blob):
+def _without_numbers(blob: Any) -> Any:
     bare = caffe_pb2.BlobProto()
     for field, value in blob.ListFields():
         if field.name == "shape":
@@ -57,7 +58,7 @@ def _without_numbers(blob):
     return bare
 
 
-def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None):
+def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> Any:
     """The BlobProto of an array of any shape, and of its ``diff``; numbers are stored as float32."""
     if diff is not None and np.shape(diff) != np.shape(arr):
         raise ArrayError(f"the diff is {shape_text(np.shape(diff))}; expected {shape_text(np.shape(arr))} as the data")
@@ -79,7 +80,7 @@ def blobprotovector_str_to_arraylist(string: bytes) -> list[np.ndarray]:
     return [blobproto_to_array(blob) for blob in vector.blobs]
 
 
-def array_to_datum(arr: np.ndarray, label: int | None = None):
+def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
     """The Datum of an image (K, H, W): uint8 as bytes, anything else as floats. Raises ArrayError for other shapes."""
     arr = np.asarray(arr)
     if arr.ndim != 3:
@@ -94,7 +95,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None):
     return datum
 
 
-def datum_to_array(datum) -> np.ndarray:
+def datum_to_array(datum: Any) -> np.ndarray:
     """The image of a Datum, (K, H, W): uint8 (an encoded one blue first), or float32. The label is ``datum.label``.
 
     Raises DataError where shape and numbers do not fit, or an encoded image cannot be read.
@@ -254,7 +255,7 @@ class Transformer:
         self._shape(in_)
         self.input_scale[in_] = scale
 
-    def _numbers(self, in_: str):
+    def _numbers(self, in_: str) -> Any:
         return self.raw_scale.get(in_), self.mean.get(in_), self.input_scale.get(in_)
 
     def _shape(self, in_: str) -> tuple[int, ...]:

@@ -120,12 +120,12 @@ class Net(Running):
     @classmethod
     def from_proto(
         cls,
-        proto,
+        proto: Any,
         phase: int | str,
         level: int | str | None = None,
         stages: Iterable[str] | None = None,
         weights: str | os.PathLike | None = None,
-        **how,
+        **how: Any,
     ) -> Net:
         """The net of a NetParameter, such as ``NetSpec.to_proto`` returns, which stays as it is.
 
@@ -361,5 +361,5 @@ class Net(Running):
     def __enter__(self) -> Net:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

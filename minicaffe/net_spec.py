@@ -86,7 +86,7 @@ def _fill(message: Message, field: FieldDescriptor, val: Any) -> None:
         raise UsageError(f'"{field.name}" is {val!r}; expected a dict, or a {message.DESCRIPTOR.name}')
 
 
-def _scalar(field: FieldDescriptor, val: Any, put) -> None:
+def _scalar(field: FieldDescriptor, val: Any, put: Any) -> None:
     if hasattr(val, "dtype") and getattr(val, "size", 0) == 1:  # a number of NumPy's
         val = val.item()
     if field.enum_type and isinstance(val, str):
@@ -186,7 +186,7 @@ class _Names:
         return self._names[what]
 
 
-def _net(tops, given: Mapping[Top | Function, str]) -> Message:
+def _net(tops: Any, given: Mapping[Top | Function, str]) -> Message:
     """The net of ``tops``: every layer after those it reads, in the order in which they are needed."""
     names = _Names(given)
     done: OrderedDict[Function, Message] = OrderedDict()
@@ -261,7 +261,7 @@ class Layers:
     Returns its Top; a tuple of them for ``ntop`` above 1, the Function itself for 0.
     """
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
 

@@ -6,7 +6,7 @@ The names are pycaffe's.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,12 @@ class Hooks:
     before: list[Callable[[int], None]]
     after: list[Callable[[int], None]]
 
-    def ends(self):
+    def ends(self) -> Any:
         """For a Span: one callable for each end, or None."""
         return [self._all(calls) if calls else None for calls in (self.before, self.after)]
 
     @staticmethod
-    def _all(calls):
+    def _all(calls: Sequence[Callable[[int], None]]) -> Any:
         return lambda node: [call(node.index) for call in calls]
 
 
@@ -56,7 +56,7 @@ class Running(Numbered):
             """The facts of the net."""
 
     def forward(
-        self, blobs: Iterable[str] = (), start: str | None = None, end: str | None = None, **inputs
+        self, blobs: Iterable[str] = (), start: str | None = None, end: str | None = None, **inputs: Any
     ) -> dict[str, np.ndarray]:
         """Run the layers from ``start`` to ``end`` (names, both included; the whole net where not given).
 
@@ -74,7 +74,7 @@ class Running(Numbered):
         return {name: self.blobs[name].data for name in dict.fromkeys([*wanted, *(blobs or ())])}
 
     def backward(
-        self, diffs: Iterable[str] = (), start: str | None = None, end: str | None = None, **outputs
+        self, diffs: Iterable[str] = (), start: str | None = None, end: str | None = None, **outputs: Any
     ) -> dict[str, np.ndarray]:
         """Run the layers from ``start`` back to ``end``; parameter diffs add up.
 
@@ -100,7 +100,7 @@ class Running(Numbered):
         with np.errstate(all="ignore"):
             (self._run.backward_checked if self.check_finite else self._run.backward)(span)
 
-    def _index(self, layer: str | None, default):
+    def _index(self, layer: str | None, default: Any) -> Any:
         if layer is None:
             return default
         try:
@@ -114,7 +114,7 @@ class Running(Numbered):
             if name not in self.blobs:
                 raise UsageError(f'the net has no blob "{name}"{did_you_mean(name, self.blobs)}')
 
-    def _fill_blobs(self, names: list[str], arrays, role: str, field: str) -> None:
+    def _fill_blobs(self, names: list[str], arrays: Any, role: str, field: str) -> None:
         if set(arrays) != set(names):
             raise UsageError(
                 f"found {role} arrays for {', '.join(arrays)}; expected one for each {role} of the net: "
@@ -155,11 +155,11 @@ class Running(Numbered):
         """Let all layers follow the shapes that inputs were given with ``blob.reshape``; ``forward`` does so too."""
         self._run.settle()
 
-    def forward_all(self, blobs: Iterable[str] = (), **inputs) -> dict[str, np.ndarray]:
+    def forward_all(self, blobs: Iterable[str] = (), **inputs: Any) -> dict[str, np.ndarray]:
         """``forward`` over arrays of any number of items, a batch at a time; see ``batched``."""
         return batched.forward_all(self, blobs, inputs)
 
-    def forward_backward_all(self, blobs: Iterable[str] = (), diffs: Iterable[str] = (), **arrays):
+    def forward_backward_all(self, blobs: Iterable[str] = (), diffs: Iterable[str] = (), **arrays: Any) -> Any:
         """``forward`` and ``backward`` over arrays of any number of items; see ``batched``."""
         return batched.forward_backward_all(self, blobs, diffs, arrays)
 

@@ -52,7 +52,7 @@ def has_nccl() -> bool:
 class NCCL:
     """Joins solvers on several GPUs in pycaffe; there are none here. Raises UsageError."""
 
-    def __init__(self, *_):
+    def __init__(self, *_: object) -> None:
         raise UsageError("NCCL joins GPUs, this program trains on the CPU; expected has_nccl() to be asked first")
 
     @staticmethod

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,7 @@ class _InspectTimer:
         for i, (run, seconds) in enumerate(runs):
             began = last = time.perf_counter()
 
-            def after(node, seconds=seconds):
+            def after(node: Any, seconds: Any = seconds) -> None:
                 nonlocal last
                 now = time.perf_counter()
                 seconds[node.index] += now - last
@@ -205,7 +206,7 @@ class _FastTimer:
             passes.append(Pass(name, sums.seconds / sums.runs, tuple(steps)))
         return Timing(spans, total, self._by_layer(layers), tuple(passes), self._runner.bytes)
 
-    def _by_layer(self, seconds) -> tuple[LayerTime, ...]:
+    def _by_layer(self, seconds: Any) -> tuple[LayerTime, ...]:
         """In running order, with the layers that take no step."""
         seen = {index for nodes in seconds for index in nodes}
         rest = {(node.index,): (0.0, 0.0) for node in self._graph.nodes if node.index not in seen}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def copy_arrays(
     )
 
 
-def transplant(source, target, layers: Mapping[str, str]) -> None:
+def transplant(source: Any, target: Any, layers: Mapping[str, str]) -> None:
     """Copy the parameters of layers of the net ``source`` into layers of the net ``target``, number by number.
 
     ``layers`` says which go where, by name; each parameter needs as many numbers there as here, in any shape. So the
@@ -102,7 +103,7 @@ def transplant(source, target, layers: Mapping[str, str]) -> None:
         into.data[...] = array.reshape(into.shape)
 
 
-def _blobs(net, name: str, role: str):
+def _blobs(net: Any, name: str, role: str) -> Any:
     if name not in net.params:
         raise WeightsError(
             f'the {role} net has no layer "{name}" with parameters; expected one of {", ".join(net.params) or "none"}'
@@ -111,7 +112,7 @@ def _blobs(net, name: str, role: str):
     return net.params[name]
 
 
-def _counted(blob) -> str:
+def _counted(blob: Any) -> str:
     return f"{shape_text(blob.shape)} ({blob.count})"
 
 
@@ -119,12 +120,12 @@ def _title(place: Place) -> str:
     return f"{place[0]}[{place[1]}]"
 
 
-def _reached(name: str, params, written, shared) -> bool:
+def _reached(name: str, params: Any, written: Any, shared: Any) -> bool:
     """Whether every parameter of a layer was written, itself or through the one that it shares."""
     return all(shared.get((name, i), (name, i)) in written for i in range(len(params[name])))
 
 
-def _refuse_misfits(path: str, common, source, params, shared) -> None:
+def _refuse_misfits(path: str, common: Any, source: Any, params: Any, shared: Any) -> None:
     wrong: list[tuple[str, str, str]] = []
     for name in common:
         theirs, ours = source[name], params[name]

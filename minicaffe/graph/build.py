@@ -8,9 +8,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from ..errors import GraphError
+from ..layers.base import Layer
 from ..proto import NetFile, filter_net, find
 from .facts import Graph, Node, Value
 from .shapes import infer_shapes, open_files
@@ -20,7 +23,7 @@ from .wiring import AUTOMATIC, Draft, insert_splits, make_layers, wire
 _CUDNN = 2  # in every Engine enum of the schema
 
 
-def build_graph(net: NetFile, phase: str, level: int = 0, stages=(), **how: str | None) -> Graph:
+def build_graph(net: NetFile, phase: str, level: int = 0, stages: Iterable[str] = (), **how: str | None) -> Graph:
     """The graph of ``net`` in ``phase`` ("TRAIN" or "TEST"); raises GraphError with all problems at once.
 
     ``stages`` come on top of those in the net's own ``state``. ``how`` is what every layer is told: ``dtype``,
@@ -57,7 +60,7 @@ def build_graph(net: NetFile, phase: str, level: int = 0, stages=(), **how: str 
         raise
 
 
-def close_layers(layers) -> None:
+def close_layers(layers: Iterable[Layer]) -> None:
     """Release the files and threads of these layers."""
     for layer in layers:
         layer.close()
@@ -73,7 +76,9 @@ def short_path(path: str) -> str:
     return os.path.relpath(path) if os.path.isabs(path) and path.startswith(os.getcwd() + os.sep) else path
 
 
-def assemble(net: NetFile, phase: str, drafts: list[Draft], shapes, inferred, params) -> Graph:
+def assemble(
+    net: NetFile, phase: str, drafts: list[Draft], shapes: Any, inferred: Sequence[Any], params: Any
+) -> Graph:
     """The graph of drafts of which everything is known."""
     ids: dict[tuple[str, int], int] = {}
     values: list[Value] = []

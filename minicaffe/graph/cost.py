@@ -24,17 +24,17 @@ def _by_outputs(bottoms: Sequence[Shape], tops: Sequence[Shape], params: Sequenc
     return sum(count(top) for top in tops) * count(params[0], 1)
 
 
-def _inner_product(bottoms, tops, params) -> int:
+def _inner_product(bottoms: Sequence[Shape], tops: Sequence[Shape], params: Sequence[Shape]) -> int:
     """Every item uses the whole matrix."""
     return count(tops[0], 0, len(tops[0]) - 1) * count(params[0])
 
 
-def _by_inputs(bottoms, tops, params) -> int:
+def _by_inputs(bottoms: Sequence[Shape], tops: Sequence[Shape], params: Sequence[Shape]) -> int:
     """Every input number is multiplied with one row of the weights."""
     return sum(count(bottom) for bottom in bottoms) * count(params[0], 1)
 
 
-def _recurrent(bottoms, tops, params) -> int:
+def _recurrent(bottoms: Sequence[Shape], tops: Sequence[Shape], params: Sequence[Shape]) -> int:
     """Every step of every stream uses each matrix; that of a static input counts likewise."""
     steps, streams = bottoms[0][:2]
     return steps * streams * sum(count(shape) for shape in params if len(shape) > 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ..errors import DataError, LayerError
 from ..layers.base import Inferred, Shape
@@ -46,7 +47,12 @@ class Outline:
 
 
 def outline_graph(
-    net: NetFile, phase: str, level: int = 0, stages=(), given: Mapping[str, Shape] | None = None, **how: str | None
+    net: NetFile,
+    phase: str,
+    level: int = 0,
+    stages: Iterable[str] = (),
+    given: Mapping[str, Shape] | None = None,
+    **how: str | None,
 ) -> Outline:
     """The outline of ``net`` in ``phase``. ``given`` are shapes of blobs that come from data, by name.
 
@@ -80,7 +86,7 @@ def outline_graph(
         close_layers(draft.layer for draft in drafts if draft.sound)
 
 
-def _shapes(drafts, given, missing, problems) -> list[OutlineLayer]:
+def _shapes(drafts: list[Draft], given: Any, missing: Any, problems: list[str]) -> list[OutlineLayer]:
     shapes: dict[tuple[str, int], Shape | None] = {}
     writer: dict[tuple[str, int], str] = {}
     layers = []
@@ -112,7 +118,7 @@ def _keeps_shape(draft: Draft) -> bool:
     return not draft.sound and len(draft.writes) == 1 and list(draft.layer.param.top) == list(draft.layer.param.bottom)
 
 
-def _infer(draft: Draft, bottoms, given, missing) -> Inferred | None:
+def _infer(draft: Draft, bottoms: Any, given: Any, missing: Any) -> Inferred | None:
     """What the layer's data tell, or where they are not there, its options and what was given."""
     layer = draft.layer
     if not layer.reads_files or (layer.type == "Python" and layer.python_path is None):
@@ -128,6 +134,6 @@ def _infer(draft: Draft, bottoms, given, missing) -> Inferred | None:
         return result
 
 
-def _given(draft: Draft, given) -> Inferred | None:
+def _given(draft: Draft, given: Any) -> Inferred | None:
     names = list(draft.layer.param.top)
     return Inferred([given[name] for name in names]) if all(name in given for name in names) else None

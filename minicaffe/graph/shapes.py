@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import DataError, LayerError, shape_text
 from ..layers.base import Inferred, Shape, count
 from ..proto.blobs import MOST_AXES, MOST_NUMBERS
@@ -61,7 +63,7 @@ def check_dimensions(draft: Draft, result: Inferred) -> None:
             raise LayerError(f'top "{name}" would be {numbers}; expected at most {MOST_NUMBERS:,}')
 
 
-def sources(draft: Draft, bottoms, writer) -> str:
+def sources(draft: Draft, bottoms: Any, writer: Any) -> str:
     """Where the bottoms of a layer come from, to end an error with."""
     if not bottoms:
         return ""

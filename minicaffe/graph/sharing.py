@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..errors import LayerError, plural, shape_text
 from ..fillers import check_filler
-from ..layers.base import count
+from ..layers.base import Inferred, count
 from ..proto import caffe_pb2
 from .facts import ParamFact
 from .wiring import Draft
@@ -16,7 +17,7 @@ _PERMISSIVE = caffe_pb2.ParamSpec.PERMISSIVE
 _MULTIPLIERS = ("lr_mult", "decay_mult")
 
 
-def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[ParamFact]:
+def collect_params(drafts: list[Draft], inferred: Sequence[Inferred | None], problems: list[str]) -> list[ParamFact]:
     """All parameters in net order. A name seen before makes the later one use the first one's memory.
 
     A multiplier holds for all that share, whichever of them gives it; those that give it must agree.
@@ -66,7 +67,7 @@ def collect_params(drafts: list[Draft], inferred, problems: list[str]) -> list[P
     ]
 
 
-def _wrong_filler(param) -> list[str]:
+def _wrong_filler(param: Any) -> list[str]:
     if hasattr(param.filler, "DESCRIPTOR"):  # a message, and no array of a Python layer
         try:
             check_filler(param.filler, param.shape)
@@ -75,7 +76,7 @@ def _wrong_filler(param) -> list[str]:
     return []
 
 
-def _repeated_names(drafts, inferred) -> list[str]:
+def _repeated_names(drafts: list[Draft], inferred: Sequence[Inferred | None]) -> list[str]:
     """Weights are kept by layer name: those of two layers of one name could not be told apart in a file."""
     wrong = []
     first: dict[str, Draft] = {}
@@ -88,7 +89,7 @@ def _repeated_names(drafts, inferred) -> list[str]:
     return wrong
 
 
-def _mismatches(fact, spec, owner, other: str, given) -> list[str]:
+def _mismatches(fact: ParamFact, spec: Any, owner: ParamFact, other: str, given: Any) -> list[str]:
     wrong = []
     shared = f'parameter "{spec.name}" is shared with layer "{other}"'
     if spec.share_mode == _PERMISSIVE:

@@ -6,8 +6,9 @@ Works on names alone: no shapes, no files. Every problem is reported, not only t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..errors import LayerError, did_you_mean, plural
 from ..layers import Layer, layer_class, layer_types
@@ -35,10 +36,10 @@ class Draft:
 
 
 def make_layers(
-    params,
-    places,
-    phase,
-    find,
+    params: Any,
+    places: Any,
+    phase: str,
+    find: Callable[[str], str],
     problems: list[str],
     how: Mapping[str, str | None],
     faults: Sequence[Sequence[str]] = (),
@@ -81,7 +82,7 @@ def make_layers(
     return drafts
 
 
-def _with_automatic_top(param, before: Sequence[Draft]):
+def _with_automatic_top(param: Any, before: Sequence[Draft]) -> Any:
     """A loss without a top has one that no layer can read and no log shows; old files leave it out."""
     if param.top or param.type not in layer_types() or not layer_class(param.type).loss:
         return param
@@ -98,14 +99,14 @@ class _Unknown(Layer):
     in_place = True
 
 
-def _bare(cls, param, phase, find) -> Layer:
+def _bare(cls: type[Layer], param: Any, phase: str, find: Callable[[str], str]) -> Layer:
     """A stand-in for a layer whose options are wrong, so that the wiring of the rest can still be checked."""
     layer = cls.__new__(cls)
     layer.param, layer.name, layer.phase, layer.find = param, param.name, phase, find
     return layer
 
 
-def _arity(type_name, what, found, span) -> str:
+def _arity(type_name: str, what: str, found: int, span: Any) -> str:
     least, most = span
     if found >= least and (most is None or found <= most):
         return ""
@@ -118,7 +119,7 @@ def _arity(type_name, what, found, span) -> str:
     return f"found {plural(found, what)}, expected {expected} for {type_name}"
 
 
-def _extra_fields(draft, param) -> list[str]:
+def _extra_fields(draft: Draft, param: Any) -> list[str]:
     wrong = []
     if len(param.loss_weight) not in (0, len(param.top)):
         tops = plural(len(param.top), "top")
@@ -131,7 +132,7 @@ def _extra_fields(draft, param) -> list[str]:
     return wrong
 
 
-def _loss_weights(cls, param) -> tuple[float, ...]:
+def _loss_weights(cls: type[Layer], param: Any) -> tuple[float, ...]:
     if len(param.loss_weight) == len(param.top):
         return tuple(param.loss_weight)
     return tuple(1.0 if cls.loss and i == 0 else 0.0 for i in range(len(param.top)))
@@ -167,13 +168,13 @@ def wire(drafts: list[Draft], problems: list[str]) -> None:
             draft.writes.append((name, versions[name]))
 
 
-def _unknown_bottom(name, versions, later: Counter) -> str:
+def _unknown_bottom(name: str, versions: Any, later: Counter) -> str:
     if later[name]:
         return f'bottom "{name}" is written only by a later layer; expected it before this one'
     return f'bottom "{name}" is written by no layer before it{did_you_mean(name, versions)}'
 
 
-def insert_splits(drafts: list[Draft], find) -> list[Draft]:
+def insert_splits(drafts: list[Draft], find: Callable[[str], str]) -> list[Draft]:
     """Put a Split after every value with several readers, named as Caffe names it.
 
     ``ip1`` written by layer ``ip1`` as top 0 gets the layer ``ip1_ip1_0_split`` with tops
@@ -202,7 +203,7 @@ def insert_splits(drafts: list[Draft], find) -> list[Draft]:
     return out
 
 
-def _split(draft, slot, write, times, find) -> Draft:
+def _split(draft: Draft, slot: int, write: tuple[str, int], times: int, find: Callable[[str], str]) -> Draft:
     name = f"{write[0]}_{draft.layer.name}_{slot}_split"
     tops = [f"{name}_{i}" for i in range(times)]
     param = caffe_pb2.LayerParameter(name=name, type="Split", bottom=[write[0]], top=tops)

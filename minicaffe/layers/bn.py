@@ -47,6 +47,7 @@ class BN(Normalising):
 
     def infer(self, x):
         o, channels = self.options, self.see(x)
+        shape: tuple[int, ...]
         if self.segnet:
             shape, fillers = (1, channels, 1, 1), ("scale_filler", "shift_filler")
         else:
