@@ -84,6 +84,9 @@ SMALL = {
     "two become one": (("b BatchNorm x", "s Scale b " + SCALE, "r ReLU s", "t Scale r", "u Bias t", "v TanH u"), 2),
     "each number, merged": (("s Scale x | scale_param { axis: 2 num_axes: 2 }", "b Bias s", "r ReLU b"), 1),
     "two become one where the first was": (("b BatchNorm x", "r ReLU x -> x", "s Scale b -> b", "t TanH b"), 1),
+    "NVIDIA's": (("c Convolution x " + CONV % "", "b BatchNorm c -> c | batch_norm_param { scale_bias: true }"), 1),
+    "PSPNet's": (("c Convolution x " + CONV % "bias_term: false", "b BN c | bn_param { slope_filler { value: 1 } momentum: 0.95 }"), 1),
+    "SegNet's": (("c Convolution x " + CONV % "", "b BN c | bn_param { bn_mode: INFERENCE }"), 1),
     "split by hand": (("c Convolution x " + CONV % "", "h Split c -> h1,h2", "r ReLU h1", "s Sigmoid h2"), 0),
 }  # fmt: skip
 
@@ -127,6 +130,7 @@ STAY = {
         'the blob "x" is written again before "i" reads it',
     ),
     "written again": (("b Scale x", "r ReLU x -> x", "c Convolution b " + CONV % ""), 'the blob "x" is written again before "c" reads it'),
+    "per activation": (("r ReLU x", "b BatchNorm r | batch_norm_param { per_activation: true }", "c Convolution b " + CONV % "pad: 1"), "its factors or shifts differ within a channel"),
     "twice": (("b Scale x", "e Eltwise b,b"), 'a layer reads "b" twice'),
 }  # fmt: skip
 
