@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,12 @@ _RED = "#d9534f"
 # -- nets ----------------------------------------------------------------------------------------------------
 
 
-def net_text(net) -> str:
+def net_text(net: Any) -> str:
     """``<Net "lenet" TEST, inspect plan: 9 layers, 431,080 parameters>``."""
     return f'<Net "{net.name}" {_phase(net)}, {_plan(net)} plan: {_size(net)}>'
 
 
-def net_html(net) -> str:
+def net_html(net: Any) -> str:
     """A table of the layers: type, tops, parameters, multiply-adds; and what the net takes and gives."""
     nodes = [node for node in net.graph.nodes if node.type != "Split"]
     works = [_work(net.graph, node) for node in nodes]
@@ -55,38 +56,38 @@ def net_html(net) -> str:
     return _box([head, *map(_small, ends), body])
 
 
-def _phase(net) -> str:
+def _phase(net: Any) -> str:
     return net.graph.phase
 
 
-def _plan(net) -> str:
+def _plan(net: Any) -> str:
     return "inspect" if net.runner is None else "fast"
 
 
-def _size(net) -> str:
+def _size(net: Any) -> str:
     layers = sum(node.type != "Split" for node in net.graph.nodes)
     own = sum(count(fact.shape) for fact in net.graph.params if fact.owner == fact.id)
     return f"{plural(layers, 'layer')}, {own:,} parameters"
 
 
-def _work(graph, node: Node) -> int:
+def _work(graph: Any, node: Node) -> int:
     bottoms, tops = ([graph.values[i].shape for i in ids] for ids in (node.bottoms, node.tops))
     return layer_work(node.type, bottoms, tops, [graph.params[i].shape for i in node.params])
 
 
-def _top(graph, node: Node, top: int) -> str:
+def _top(graph: Any, node: Node, top: int) -> str:
     value = graph.values[top]
     return shape_text(value.shape) if value.name == node.name else f"{value.name} {shape_text(value.shape)}"
 
 
-def _names(net, names: Iterable[str]) -> str:
+def _names(net: Any, names: Iterable[str]) -> str:
     return escape(", ".join(f"{name} {shape_text(net.blobs[name].shape)}" for name in names))
 
 
 # -- blobs ---------------------------------------------------------------------------------------------------
 
 
-def blob_html(blob, name: str = "") -> str:
+def blob_html(blob: Any, name: str = "") -> str:
     """Shape, range, mean and deviation of the numbers; a picture of images, a histogram of anything else."""
     title = _title(f"blob {name}".strip())
     try:
@@ -197,14 +198,14 @@ def _colour(levels: Sequence[int]) -> str:
 # -- solvers -------------------------------------------------------------------------------------------------
 
 
-def solver_text(solver) -> str:
+def solver_text(solver: Any) -> str:
     """``<Solver SGD "lenet", iteration 500 of 10,000, lr 0.01, loss 0.12>``."""
     loss = solver.smoothed_loss
     said = "" if loss is None else f", loss {loss:.4g}"
     return f'<Solver {solver.param.type} "{solver.net.name}", {_progress(solver)}, lr {solver.lr:.4g}{said}>'
 
 
-def solver_html(solver) -> str:
+def solver_html(solver: Any) -> str:
     """How far the training is, its rate and loss, the last scores, and what comes next."""
     param, loss = solver.param, solver.smoothed_loss
     rows: list[tuple] = [("net", solver.net.name), ("learning rate", f"{solver.lr:.6g} ({param.lr_policy})")]
@@ -223,11 +224,11 @@ def solver_html(solver) -> str:
     return _box([f"{_title(f'{param.type} solver')} {_progress(solver)}", bar, _table((), rows, 2)])
 
 
-def _progress(solver) -> str:
+def _progress(solver: Any) -> str:
     return f"iteration {solver.iter:,} of {solver.param.max_iter:,}"
 
 
-def _next_test(solver) -> str:
+def _next_test(solver: Any) -> str:
     param = solver.param
     if not solver.test_nets or not param.test_interval:
         return "none"
@@ -237,14 +238,14 @@ def _next_test(solver) -> str:
     return _when(at, param)
 
 
-def _next_snapshot(solver) -> str:
+def _next_snapshot(solver: Any) -> str:
     param = solver.param
     if not param.snapshot:
         return f"at the end, iteration {param.max_iter:,}" if param.snapshot_after_train else "none"
     return _when((solver.iter // param.snapshot + 1) * param.snapshot, param, param.snapshot_after_train)
 
 
-def _when(at: int, param, at_end: bool = False) -> str:
+def _when(at: int, param: Any, at_end: bool = False) -> str:
     if at <= param.max_iter:
         return f"iteration {at:,}"
     return f"at the end, iteration {param.max_iter:,}" if at_end else "none"

@@ -121,7 +121,7 @@ class Execution:
         """The array that holds the gradient of a value after backward; None where there is none to show."""
         return self.diff[value]
 
-    def _allocate_diffs(self, arrays: dict[int, np.ndarray], place) -> None:
+    def _allocate_diffs(self, arrays: dict[int, np.ndarray], place: Any) -> None:
         for value in self.graph.values:
             if place(value.id) in arrays:
                 self.diff[value.id] = arrays[place(value.id)].reshape(value.shape)

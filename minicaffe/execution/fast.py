@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..arena import aligned_zeros
 from ..errors import LayerError, UsageError, shape_text
 from ..graph import Graph, Node, reshaped
-from ..layers.base import count
+from ..layers.base import Shape, count
 from ..plan import differentiates
 from ..plan.fast import fast_plan
 from ..runner import Runner
@@ -34,7 +36,7 @@ class FastExecution(Execution):
         self._changed = True
         self._handed_out: list[weakref.ref] = []
 
-    def _roots(self, root) -> set[int]:
+    def _roots(self, root: Any) -> set[int]:
         return {root[value] for value in self.plan.fixed}
 
     def numbers(self) -> int:
@@ -53,7 +55,7 @@ class FastExecution(Execution):
         kept = self._roots(diff_root) if differentiates(self.graph) else losses
         self._allocate_diffs({i: aligned_zeros(values[i].count, self.dtype) for i in kept}, diff_root.__getitem__)
 
-    def bind(self, param_data, param_diff):
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
         super().bind(param_data, param_diff)
         self._params = param_data, param_diff
         arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
@@ -64,7 +66,7 @@ class FastExecution(Execution):
             (first, last) for first, last in self._overwritten_inputs if self.graph.first_in_place(last) == first
         ]
 
-    def share(self):
+    def share(self) -> None:
         self._always = True
 
     def _plain(self, index: int, backward: bool) -> None:
@@ -76,7 +78,7 @@ class FastExecution(Execution):
                 self._adapt(node)
             self._layer_forward(node)
 
-    def give_shape(self, value, shape):
+    def give_shape(self, value: int, shape: Shape) -> None:
         producer, late = self.graph.values[value].producer, self._late
         self.graph, _, self._late = reshaped(self.graph, {value: shape}, late, producer, producer + 1)
         self._late |= late  # layers above this input may wait for others still
@@ -84,7 +86,7 @@ class FastExecution(Execution):
             if arrays[value] is not None:
                 arrays[value] = aligned_zeros(count(shape), self.dtype).reshape(shape)
 
-    def settle(self):
+    def settle(self) -> None:
         """Everything is planned and laid out again; what stands in the inputs stays."""
         if self._late:
             inputs = {i: self.data[i] for i in self.graph.inputs}
@@ -97,7 +99,7 @@ class FastExecution(Execution):
             self.bind(*self._params)
             self._always, self._handed_out = always, handed_out
 
-    def _follow(self, node, shapes):
+    def _follow(self, node: Node, shapes: Mapping[int, Shape]) -> None:
         top, shape = next((i, shape) for i, shape in shapes.items() if shape != self.graph.values[i].shape)
         value = self.graph.values[top]
         raise LayerError(
@@ -105,7 +107,7 @@ class FastExecution(Execution):
             f'which the fast plan cannot do; expected plan="inspect"'
         )
 
-    def forward(self, span=WHOLE):
+    def forward(self, span: Span = WHOLE) -> None:
         self._refuse_parts(span)
         self.settle()
         self._handed_out = [view for view in self._handed_out if view() is not None]
@@ -120,7 +122,7 @@ class FastExecution(Execution):
         if span != WHOLE:
             raise UsageError('the fast plan cannot run a part of a net, or stop at layers; expected plan="inspect"')
 
-    def backward(self, span=WHOLE):
+    def backward(self, span: Span = WHOLE) -> None:
         self._refuse_parts(span)
         if not differentiates(self.graph):
             raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
@@ -128,7 +130,7 @@ class FastExecution(Execution):
         for first, last in self._one_diff:
             self.diff[last][...] = self.diff[first]
 
-    def first_non_finite(self):
+    def first_non_finite(self) -> NonFinite | None:
         seen, kept = super().first_non_finite(), self.runner.first_non_finite()
         if kept is None:
             return seen
@@ -137,13 +139,13 @@ class FastExecution(Execution):
             return seen
         return NonFinite(self.graph.nodes[value.producer], f'blob "{value.name}"', number)
 
-    def parameters_changed(self):
+    def parameters_changed(self) -> None:
         self._changed = True
 
-    def shown_diff(self, value):
+    def shown_diff(self, value: int) -> np.ndarray | None:
         return self.diff[value] if value in self.plan.shown_diffs else None
 
-    def watched(self, array):
+    def watched(self, array: np.ndarray) -> np.ndarray:
         if self._always:
             return array
         view = np.asarray(_Window(array))

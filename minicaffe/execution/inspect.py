@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class InspectExecution(Execution):
         self.data = [data[storage.data[value.id]].reshape(value.shape) for value in values]
         self._allocate_diffs(diff, storage.diff.__getitem__)
 
-    def bind(self, param_data, param_diff):
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
         super().bind(param_data, param_diff)
         self._resting: set[int] = set()
         self._find_overwritten()
@@ -55,7 +56,7 @@ class InspectExecution(Execution):
             if storage.diff.count(storage.diff[value.id]) > 1
         ]
 
-    def forward(self, span=WHOLE):
+    def forward(self, span: Span = WHOLE) -> None:
         self.settle()
         for first, last in self._overwritten_inputs:
             first[...] = last
@@ -79,7 +80,7 @@ class InspectExecution(Execution):
             for current, shown in self._current(span.last, span.first):
                 shown[...] = current
 
-    def _current(self, last: int, first: int = 0):
+    def _current(self, last: int, first: int = 0) -> Any:
         """(Version, what users see) of each blob written again in place, where these are two arrays.
 
         The version is the one after layer number ``last``, if layer ``first`` or a later one has written it. To users a
@@ -91,7 +92,7 @@ class InspectExecution(Execution):
             if storage[value.id] != storage[public[name].id]:
                 yield self.data[value.id], self.data[public[name].id]
 
-    def backward(self, span=WHOLE):
+    def backward(self, span: Span = WHOLE) -> None:
         for diff, weight in self._overwritten_weights:
             diff.fill(weight)
         for index in self.plan.backward:
@@ -105,25 +106,25 @@ class InspectExecution(Execution):
             if span.after is not None:
                 span.after(node)
 
-    def forward_checked(self, span=WHOLE):
+    def forward_checked(self, span: Span = WHOLE) -> None:
         self.forward(_also_after(span, lambda node: refuse(self._broken_top(node))))
 
-    def backward_checked(self, span=WHOLE):
-        def look(node):
+    def backward_checked(self, span: Span = WHOLE) -> None:
+        def look(node: Node) -> None:
             refuse(self._broken_bottom_diff(node) or self._broken_param_diff(node))
 
         self.backward(_also_after(span, look))
 
-    def give_shape(self, value, shape):
+    def give_shape(self, value: int, shape: Shape) -> None:
         producer, late = self.graph.values[value].producer, self._late
         self._reshape({value: shape}, producer, producer + 1)
         self._late |= late  # layers above this input may wait for others still
 
-    def settle(self):
+    def settle(self) -> None:
         if self._late:
             self._reshape({}, 0, None)
 
-    def _follow(self, node, shapes):
+    def _follow(self, node: Node, shapes: Mapping[int, Shape]) -> None:
         """What lies behind the next dynamic layer waits for that one's shapes."""
         dynamic = (other.index + 1 for other in self.graph.nodes[node.index + 1 :] if other.layer.dynamic)
         self._reshape(shapes, node.index, next(dynamic, None))
@@ -154,7 +155,7 @@ class InspectExecution(Execution):
         self._find_overwritten()
 
 
-def _fill_with_zeros(arrays) -> None:
+def _fill_with_zeros(arrays: Iterable[np.ndarray]) -> None:
     for array in arrays:
         array.fill(0)
 

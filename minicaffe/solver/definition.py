@@ -75,7 +75,7 @@ def read_definition(
     return Definition(param, folder, train, tests, tuple(notes), read_extras(source.text, path))
 
 
-def _override(param, key: str, text: str) -> None:
+def _override(param: Any, key: str, text: str) -> None:
     fields = {name: field for name, field in param.DESCRIPTOR.fields_by_name.items() if field.message_type is None}
     if key not in fields:
         raise SolverError(f'--set: a solver has no field "{key}"{did_you_mean(key, fields)}')
@@ -87,7 +87,7 @@ def _override(param, key: str, text: str) -> None:
         param.MergeFrom(parse_text(written, caffe_pb2.SolverParameter, f"--set {key}={text}"))
 
 
-def _check(param) -> None:
+def _check(param: Any) -> None:
     for field, value in param.ListFields():
         if isinstance(value, float) and not math.isfinite(value):
             raise SolverError(f"{field.name} is {value}; expected a finite number")
@@ -156,7 +156,7 @@ def _read_file(field: str, name: str, source: SolverFile, strict: bool) -> NetFi
         raise SolverError(f"{field}: {error}; {where}") from None
 
 
-def _in_state(net: NetFile, phase: str, state) -> NetSource:
+def _in_state(net: NetFile, phase: str, state: Any) -> NetSource:
     """``phase`` and level 0, unless the net's own ``state`` says otherwise, or the solver's, which wins."""
     merged = caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase))
     merged.MergeFrom(net.param.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from .definition import Definition, read_definition
 from .events import Listener
@@ -31,8 +32,8 @@ class _OfKind(Solver):
         file: str | os.PathLike | Definition,
         seed: int | None = None,
         listener: Listener | None = None,
-        **how,
-    ):
+        **how: Any,
+    ) -> None:
         if not isinstance(file, Definition):
             file = read_definition(os.fspath(file), {"type": self.kind})
         super().__init__(file, seed, listener, **how)

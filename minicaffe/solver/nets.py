@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..bn_stats import ExactTests
@@ -15,7 +17,7 @@ from .extras import exact_batches
 _LARGEST_SEED = 2**63 - 1  # what a snapshot can hold
 
 
-def first_seed(param, seed: int | None) -> int:
+def first_seed(param: Any, seed: int | None) -> int:
     """``seed``, or the solver's, or one of the system's."""
     if seed is not None:
         if not 0 <= seed <= _LARGEST_SEED:
@@ -26,7 +28,7 @@ def first_seed(param, seed: int | None) -> int:
     return fresh_seed()
 
 
-def build_net(source: NetSource, seed: int, **how) -> Net:
+def build_net(source: NetSource, seed: int, **how: Any) -> Net:
     """The net of a solver, in the state that it runs in."""
     return Net(
         source.file,
@@ -38,7 +40,7 @@ def build_net(source: NetSource, seed: int, **how) -> Net:
     )
 
 
-def exact_tests(definition: Definition, training: Net, **how) -> ExactTests | None:
+def exact_tests(definition: Definition, training: Net, **how: Any) -> ExactTests | None:
     """What gives tests exact statistics, where the solver's extras ask for it; it shares ``training``'s parameters."""
     batches = exact_batches(definition.extras)
     if batches is None:
@@ -57,7 +59,7 @@ def batch_size(net: Net) -> int:
     return sources[0].shape[0] if sources and sources[0].shape else 1
 
 
-def outputs_of(net: Net, arrays) -> tuple[Output, ...]:
+def outputs_of(net: Net, arrays: Any) -> tuple[Output, ...]:
     """The numbers of the net's outputs, from ``arrays`` by name."""
     weights = net.blob_loss_weights
     numbers = [(name, float(value)) for name in net.outputs for value in np.ravel(arrays[name])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..errors import SolverError, did_you_mean
 
@@ -28,7 +29,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def check_policy(param) -> None:
+def check_policy(param: Any) -> None:
     """Raise SolverError if ``param`` (a SolverParameter) names no known policy or lacks one of its fields."""
     policy = param.lr_policy
     if policy not in _NEEDS:
@@ -45,7 +46,7 @@ def check_policy(param) -> None:
         raise SolverError(f"stepvalue is {list(param.stepvalue)}; expected iterations in rising order")
 
 
-def current_step(param, iteration: int) -> int:
+def current_step(param: Any, iteration: int) -> int:
     """How many steps the rate has taken: what Caffe keeps in a solver state as ``current_step``."""
     if param.lr_policy == "step":
         return iteration // param.stepsize
@@ -54,7 +55,7 @@ def current_step(param, iteration: int) -> int:
     return 0
 
 
-def learning_rate(param, iteration: int) -> float:
+def learning_rate(param: Any, iteration: int) -> float:
     """The rate of ``iteration`` (counted from 0) under the policy of ``param``, a checked SolverParameter.
 
     Raises SolverError where it is no finite number, as with a gamma above 1 after many steps.
@@ -68,7 +69,7 @@ def learning_rate(param, iteration: int) -> float:
     return rate
 
 
-def _rate(param, iteration: int) -> float:
+def _rate(param: Any, iteration: int) -> float:
     base, gamma, power = param.base_lr, param.gamma, param.power
     policy = param.lr_policy
     if policy in ("step", "multistep"):

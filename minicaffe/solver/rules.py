@@ -8,6 +8,7 @@ parameter with lr_mult 0 going (from its decay alone); so it is here.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class SGD:
     slots = 1
     rate_in_history = True
 
-    def __init__(self, param, arena: Arena):
+    def __init__(self, param: Any, arena: Arena) -> None:
         if param.regularization_type not in _REGULARIZATIONS:
             raise SolverError(
                 f'regularization_type is "{param.regularization_type}"; expected L1 or L2'
@@ -110,11 +111,11 @@ class AdaGrad(SGD):
     kernel = staticmethod(update.adagrad_update)
     rate_in_history = False
 
-    def _check(self):
+    def _check(self) -> None:
         self._no_momentum()
         self._positive_delta()
 
-    def _numbers(self):
+    def _numbers(self) -> tuple[float, ...]:
         return (self.param.delta,)
 
 
@@ -124,12 +125,12 @@ class RMSProp(SGD):
     kernel = staticmethod(update.rmsprop_update)
     rate_in_history = False
 
-    def _check(self):
+    def _check(self) -> None:
         self._no_momentum()
         self._below_one("rms_decay")
         self._positive_delta()
 
-    def _numbers(self):
+    def _numbers(self) -> tuple[float, ...]:
         return self.param.rms_decay, 1 - self.param.rms_decay, self.param.delta
 
 
@@ -143,11 +144,11 @@ class AdaDelta(SGD):
     slots = 2
     rate_in_history = False
 
-    def _check(self):
+    def _check(self) -> None:
         self._below_one("momentum")
         self._positive_delta()
 
-    def _numbers(self):
+    def _numbers(self) -> tuple[float, ...]:
         return self.param.momentum, 1 - self.param.momentum, self.param.delta
 
 
@@ -162,16 +163,16 @@ class Adam(SGD):
     slots = 2
     rate_in_history = False
 
-    def _check(self):
+    def _check(self) -> None:
         self._below_one("momentum")
         self._below_one("momentum2")
         self._positive_delta()
 
-    def _numbers(self):
+    def _numbers(self) -> tuple[float, ...]:
         param = self.param
         return param.momentum, 1 - param.momentum, param.momentum2, 1 - param.momentum2, param.delta
 
-    def _correction(self, iteration):
+    def _correction(self, iteration: int) -> float:
         t = iteration + 1
         return math.sqrt(1 - self.param.momentum2**t) / (1 - self.param.momentum**t)
 
@@ -179,7 +180,7 @@ class Adam(SGD):
 RULES = {rule.__name__: rule for rule in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam)}
 
 
-def rule_class(param) -> type[SGD]:
+def rule_class(param: Any) -> type[SGD]:
     """The class of the rule that the solver's ``type`` names; SolverError for an unknown one."""
     if param.type not in RULES:
         raise SolverError(
@@ -188,7 +189,7 @@ def rule_class(param) -> type[SGD]:
     return RULES[param.type]
 
 
-def make_rule(param, arena: Arena) -> SGD:
+def make_rule(param: Any, arena: Arena) -> SGD:
     """The rule that the solver's ``type`` names."""
     return rule_class(param)(param, arena)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..errors import SolverError, WeightsError, plural, shape_text
 from ..net import Net
 from ..proto import TrainingState, caffe_pb2, check_size, find, load_h5py, read_training_state, write_training_state
 from .rates import current_step
+from .rules import SGD
 
 
 def snapshot_paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str, str]:
@@ -24,7 +26,7 @@ def snapshot_paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str
     return f"{stem}.caffemodel{end}", f"{stem}.solverstate{end}"
 
 
-def check_form(param, net: Net, rule) -> None:
+def check_form(param: Any, net: Net, rule: SGD) -> None:
     """Raise SolverError where the form of the snapshots cannot hold them: better now than after hours of training."""
     if wants_hdf5(param):
         load_h5py()
@@ -38,7 +40,7 @@ def check_form(param, net: Net, rule) -> None:
         raise SolverError(str(error)) from None
 
 
-def wants_hdf5(param) -> bool:
+def wants_hdf5(param: Any) -> bool:
     """Whether a solver's snapshots are HDF5; the schema's default is binary, as Caffe's is."""
     return param.snapshot_format == caffe_pb2.SolverParameter.HDF5
 
@@ -84,7 +86,7 @@ def _owned(net: Net) -> list:
     return [fact for fact in net.graph.params if fact.owner == fact.id]
 
 
-def write_snapshot(param, net: Net, rule, iteration: int, files: tuple[str, str], resume) -> None:
+def write_snapshot(param: Any, net: Net, rule: SGD, iteration: int, files: tuple[str, str], resume: Any) -> None:
     """Write both ``files``, each whole or not at all, the parameters first, in the solver's form."""
     model_file, state_file = files
     hdf5 = wants_hdf5(param)
@@ -99,7 +101,7 @@ def write_snapshot(param, net: Net, rule, iteration: int, files: tuple[str, str]
     write_training_state(state_file, state, hdf5)
 
 
-def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequence[float]):
+def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequence[float]) -> Any:
     """The message for what Caffe does not keep: ``nets`` are (name, ``Net.state()``) pairs."""
     resume = caffe_pb2.ResumeState(seed=seed, recent_loss=recent_loss)
     for name, states in nets:
@@ -108,7 +110,7 @@ def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequen
     return resume
 
 
-def resume_states(resume) -> dict[str, dict[str, dict[str, int]]]:
+def resume_states(resume: Any) -> dict[str, dict[str, dict[str, int]]]:
     """What ``make_resume`` was given: net name -> layer name -> state."""
     nets: dict[str, dict[str, dict[str, int]]] = {}
     for entry in resume.layer:
@@ -116,7 +118,7 @@ def resume_states(resume) -> dict[str, dict[str, dict[str, int]]]:
     return nets
 
 
-def read_snapshot(path: str, net: Net, rule) -> TrainingState:
+def read_snapshot(path: str, net: Net, rule: SGD) -> TrainingState:
     """Load a solver state of either form: parameters into ``net``, the past into ``rule``; return the state."""
     state = read_training_state(path)
     views = history_views(net, rule.histories)

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -57,8 +58,8 @@ class Solver:
         listener: Listener | None = None,
         *,
         plan: str = "inspect",
-        **how,
-    ):
+        **how: Any,
+    ) -> None:
         self.param = definition.param
         self.listener = listener or Listener()
         self.iter = 0
@@ -361,7 +362,7 @@ class Solver:
 
     # -- snapshots -------------------------------------------------------------------------------------------
 
-    def _write(self, places) -> tuple[str, str]:
+    def _write(self, places: Any) -> tuple[str, str]:
         param = self.param
         make_folder(param.snapshot_prefix)
         files = snapshot_paths(param.snapshot_prefix, self.iter, wants_hdf5(param))
