@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -34,14 +34,14 @@ class Transformer:
     read or is of another shape.
     """
 
-    def __init__(self, param, phase: str, shape: tuple[int, int, int], find: Callable[[str], str] = str):
+    def __init__(self, param, phase: str, shape: tuple[int, ...], find: Callable[[str], str] = str):
         self.shape = shape
         self._augmentation = Augmentation(param)
         self._scale = np.float32(param.scale)
         self._mirror = param.mirror
         self._crop = param.crop_size
         self._random_crop = self._crop > 0 and phase == "TRAIN"
-        whole = [(shape[0], *size) for size in self._augmentation.sizes_of(*shape[1:])]
+        whole = [(shape[0], *size) for size in self._augmentation.sizes_of(shape[1], shape[2])]
         self._mean = _mean(param, whole, find)
         for one in whole:
             if self._crop > min(one[1:]):
@@ -130,7 +130,7 @@ def _view(image: np.ndarray, shape: tuple[int, ...], top: int, left: int, flip: 
     return cut[:, :, ::-1] if flip else cut
 
 
-def _mean(param, shapes: list[tuple[int, int, int]], find: Callable[[str], str]) -> np.ndarray | None:
+def _mean(param, shapes: Sequence[tuple[int, ...]], find: Callable[[str], str]) -> np.ndarray | None:
     """The mean for images that come in ``shapes``."""
     mean = mean_of(param, shapes[0][0], find)
     if param.HasField("mean_file") and mean is not None and mean.shape not in shapes:
