@@ -44,6 +44,7 @@ ROOMS = [
     "solver",
     "pycaffe",
     "analysis",
+    "importers",
     "timing",
     "warmup",
     "cli",

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any, Protocol
+
+import numpy as np
 
 from ...proto import NetFile, caffe_pb2, format_text, write_weights, write_weights_hdf5
 from ...proto.files import replace_whole
 from .folding import Folded
+
+
+class Weighted(Protocol):
+    """A net with weights: its name, LayerParameters, and the arrays of those layers that have any."""
+
+    name: str
+    layers: list[Any]
+    arrays: dict[str, list[np.ndarray]]
 
 
 def net_text(folded: Folded, source: NetFile, text: str = "") -> str:
@@ -45,21 +56,21 @@ def _head(lines: list[str]) -> set[int]:
     return found
 
 
-def write_both(net_path, weights_path, text: str, folded: Folded) -> None:
+def write_both(net_path, weights_path, text: str, net: Weighted) -> None:
     """Write the prototxt and the weights (HDF5 where the name ends in .h5), both whole, or neither."""
 
     def fill(temporary: str) -> None:
         with open(temporary, "xb") as file:
             file.write(text.encode())
-        write_folded_weights(weights_path, folded)
+        write_arrays(weights_path, net)
 
     replace_whole(net_path, fill)
 
 
-def write_folded_weights(path, folded: Folded) -> None:
+def write_arrays(path, net: Weighted) -> None:
     """Write the weights alone, whole or not at all."""
-    arrays = [(layer, folded.arrays.get(layer.name, [])) for layer in folded.layers]
+    arrays = [(layer, net.arrays.get(layer.name, [])) for layer in net.layers]
     if os.fspath(path).endswith(".h5"):
         write_weights_hdf5(path, [(layer.name, [(array, None, True) for array in found]) for layer, found in arrays])
     else:
-        write_weights(path, folded.name, [(layer, [(array, None) for array in found]) for layer, found in arrays])
+        write_weights(path, net.name, [(layer, [(array, None) for array in found]) for layer, found in arrays])

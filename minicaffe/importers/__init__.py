@@ -1,0 +1,6 @@
+"""Nets of other frameworks as Caffe nets with weights: Darknet's, and those of Keras."""
+
+from .builder import Builder, Imported
+from .darknet import import_darknet
+
+__all__ = ["Builder", "Imported", "import_darknet"]
