@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import UsageError, WeightsError, plural, shape_text
 from .flags import Command, Flag, one_of, whole
 from .netflags import THREADS
-from .nettable import shapes_text
+from .nettable import listed, shapes_text
 from .results import Results
 from .tables import number, table, total
 
@@ -36,7 +36,7 @@ def run(options: dict[str, Any]) -> int:
     sums = _show(file, results)
     if not options["no_run"]:
         _run(file, found.arrays, options["seed"], results)
-    write_both(*targets, text, found)
+    write_both(targets[0], targets[1], text, found)
     results.close(
         f"{' and '.join(sources)}: {plural(len(found.layers), 'layer')}, {number(sums.parameters)} numbers; "
         f"wrote {targets[0]} and {targets[1]}",
@@ -50,7 +50,8 @@ def run(options: dict[str, Any]) -> int:
 def _import(options: dict[str, Any], sources: tuple[str, ...]):
     from ..importers import import_darknet
 
-    return import_darknet(*sources, options["batch"], options["size"], options["epsilon"])
+    cfg, weights = sources
+    return import_darknet(cfg, weights, options["batch"], options["size"], options["epsilon"])
 
 
 def _files(options: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -86,8 +87,7 @@ def _show(file, results: Results):
     rows = []
     for layer in layers:
         counts = layer.parameters, layer.multiply_adds
-        shapes = {name: list(shape) for name, shape in layer.tops.items()}
-        results.record("layer", name=layer.name, type=layer.type, tops=shapes, parameters=counts[0])
+        results.record("layer", name=layer.name, type=layer.type, tops=listed(layer.tops), parameters=counts[0])
         rows.append((layer.name, layer.type, shapes_text(layer.tops), *map(number, counts)))
     rows.append(("total", "", "", *map(total, sums.values[:2], sums.open[:2])))
     head = ("layer", "type", "tops", "parameters", "multiply-adds")
@@ -106,7 +106,7 @@ def _run(file, arrays, seed: int, results: Results) -> None:
         for name, blobs in net.params.items():
             for blob, array in zip(blobs, arrays[name]):
                 blob.data[...] = array
-        feeds = {name: random.random(net.blobs[name].data.shape, np.float32) for name in net.inputs}
+        feeds: dict[str, Any] = {name: random.random(net.blobs[name].data.shape, np.float32) for name in net.inputs}
         outputs = {name: np.array(array) for name, array in net.forward(**feeds).items()}
     rows = []
     for name, array in outputs.items():

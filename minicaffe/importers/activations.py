@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .builder import Builder
 
-LAYERS: dict[str, tuple[tuple[str, dict], ...]] = {
+LAYERS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "linear": (),
     "relu": (("ReLU", {}),),
     "relu6": (("Clip", {"min": 0, "max": 6}),),
@@ -45,4 +47,5 @@ def activate(b: Builder, kind: str, name: str, x: str, in_place: bool = True) ->
 
 def leaky(b: Builder, slope: float, name: str, x: str, in_place: bool = True) -> str:
     """ReLU with a slope below 0."""
-    return b.add("ReLU", name, [x], in_place=in_place, **({"negative_slope": slope} if slope else {}))
+    options: dict[str, Any] = {"negative_slope": slope} if slope else {}
+    return b.add("ReLU", name, [x], in_place=in_place, **options)

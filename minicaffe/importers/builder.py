@@ -25,7 +25,7 @@ class Imported:
     notes: tuple[str, ...]
 
     @property
-    def param(self):
+    def param(self) -> Any:
         """The NetParameter, without weights."""
         return caffe_pb2.NetParameter(name=self.name, layer=self.layers)
 
@@ -89,10 +89,18 @@ class Builder:
         self._taken.add(found)
         return found
 
-    def _append(self, kind, name, bottoms, tops, arrays, options) -> None:
+    def _append(
+        self,
+        kind: str,
+        name: str,
+        bottoms: Sequence[str],
+        tops: Sequence[str],
+        arrays: Sequence[np.ndarray],
+        options: dict[str, Any],
+    ) -> None:
         param = caffe_pb2.LayerParameter(name=name, type=kind, bottom=bottoms, top=tops)
         cls = layer_class(kind)
-        if options:
+        if options and cls.options_field:
             assign_proto(param, cls.options_field, options)
         inferred = cls(param, "TEST").infer(*(self.shapes[bottom] for bottom in bottoms))
         arrays = [np.ascontiguousarray(array, np.float32) for array in arrays]

@@ -67,7 +67,15 @@ def import_darknet(
 class _Darknet:
     """The net so far; ``tops`` has the top of each section, None where that is not what Darknet gives."""
 
-    def __init__(self, name, first: Section, weights: Weights, batch: int, size, epsilon: float | None):
+    def __init__(
+        self,
+        name: str,
+        first: Section,
+        weights: Weights,
+        batch: int,
+        size: tuple[int, int] | None,
+        epsilon: float | None,
+    ):
         if first.kind not in ("net", "network"):
             raise ProtoError(f"{first.place} stands first; expected [net]")
         first.check(["width", "height", "channels", *sorted(_TRAINING)], ["inputs=0"])
@@ -104,7 +112,7 @@ class _Darknet:
             raise section.wrong(key, "a layer whose numbers can be imported; that one is a detection")
         return top
 
-    def normalise(self, section: Section, name: str, x: str, parameters) -> str:
+    def normalise(self, section: Section, name: str, x: str, parameters: list[np.ndarray]) -> str:
         """BatchNorm and Scale, in place, of (biases, scales, mean, variance)."""
         biases, scales, mean, variance = parameters
         if (variance < 0).any():
@@ -252,8 +260,8 @@ class _Darknet:
         step = s.whole("stride", 1, 1)
         _, channels, height, width = self.b.shapes[x]
         if channels % step**2 or height % step or width % step:
-            sizes = shape_text(self.b.shapes[x])
-            raise s.wrong("stride", f"a divisor of height and width whose square divides the channels of {sizes}")
+            found = shape_text(self.b.shapes[x])
+            raise s.wrong("stride", f"a divisor of height and width whose square divides the channels of {found}")
         # Darknet takes the memory for planes of (height * step) x (width * step) and gathers every step-th pixel
         planes = {"dim": [0, channels // step**2, height, step, width, step]}
         split = self.b.add("Reshape", f"{name}_split", [x], shape=planes)

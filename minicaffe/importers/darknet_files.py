@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Section:
         except (KeyError, ValueError):
             raise self.wrong(key, "whole numbers between commas") from None
 
-    def _number(self, key, default, convert, expected, least):
+    def _number(self, key: str, default: float, convert: Callable[[str], Any], expected: str, least: int | None) -> Any:
         text, _ = self.options.get(key, (str(default), 0))
         try:
             value = convert(text)

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from ..errors import LayerError
 from .builder import Builder
 
-Pads = tuple[tuple[int, int], tuple[int, int]]
+Pair = Sequence[int]
+"""A number for the height and one for the width."""
+
+Pads = Sequence[Pair]
 NO_PADS: Pads = ((0, 0), (0, 0))
 
 
@@ -25,9 +29,9 @@ def convolve(
     x: str,
     weights: np.ndarray,
     bias: np.ndarray | None,
-    stride: Sequence[int] = (1, 1),
+    stride: Pair = (1, 1),
     pads: Pads = NO_PADS,
-    dilation: Sequence[int] = (1, 1),
+    dilation: Pair = (1, 1),
     group: int = 1,
 ) -> str:
     """y[i] = sum over k of weights[k] x[i stride - pad before + k dilation], x being 0 outside; Convolution.
@@ -45,7 +49,9 @@ def convolve(
                  **_grouped(group), **_bias(bias), **options)  # fmt: skip
 
 
-def deconvolve(b: Builder, name: str, x: str, weights: np.ndarray, bias, stride: Sequence[int], crops: Pads) -> str:
+def deconvolve(
+    b: Builder, name: str, x: str, weights: np.ndarray, bias: np.ndarray | None, stride: Pair, crops: Pads
+) -> str:
     """y[i stride + k - crop before] += weights[k] x[i]; ``crops`` end numbers are cut off; Deconvolution.
 
     ``weights`` (channels, outputs, height, width). A negative crop adds zeros.
@@ -68,10 +74,10 @@ def pool(
     name: str,
     x: str,
     method: str,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    before: Sequence[int],
-    outputs: Sequence[int],
+    kernel: Pair,
+    stride: Pair,
+    before: Pair,
+    outputs: Pair,
 ) -> str:
     """The maximum (MAX) or the mean (AVE) of ``outputs`` windows, the first of which begins ``before`` the image.
 
@@ -92,7 +98,7 @@ def pool(
     skipped = [(p - first) // s for p, first, s in zip(pads, before, stride)]
     whole = list(totals) == list(outputs)
     options = _window(kernel, stride, pads)
-    shape = {"kernel_size": options.pop("kernel_size")[0]} if len(options["kernel_size"]) == 1 else {}
+    shape: dict[str, Any] = {"kernel_size": options.pop("kernel_size")[0]} if len(options["kernel_size"]) == 1 else {}
     for field, stem in (("kernel_size", "kernel"), ("stride", "stride"), ("pad", "pad")):
         values = options.get(field)
         if values and len(values) == 2:
@@ -130,30 +136,32 @@ def _with_zeros(weights: np.ndarray, axis: int, dilation: int, before: int, afte
         spread[(slice(None),) * axis + (slice(None, None, dilation),)] = weights
         weights, dilation = spread, 1
     widths = [(0, 0)] * weights.ndim
-    widths[axis] = tuple(n // dilation for n in ends)
+    widths[axis] = (ends[0] // dilation, ends[1] // dilation)
     return np.pad(weights, widths), dilation
 
 
-def _window(kernel, stride, pads) -> dict[str, list[int]]:
+def _window(kernel: Pair, stride: Pair, pads: Pair) -> dict[str, Any]:
     """The options of a window: one number where both axes agree, none where it is the default."""
     options = {"kernel_size": kernel, "stride": stride, "pad": pads}
     short = {name: [int(n) for n in (v if v[0] != v[1] else v[:1])] for name, v in options.items()}
     return {name: v for name, v in short.items() if (name, v) not in (("stride", [1]), ("pad", [0]))}
 
 
-def _grouped(group: int) -> dict[str, int]:
+def _grouped(group: int) -> dict[str, Any]:
     return {"group": group} if group > 1 else {}
 
 
-def _bias(bias) -> dict[str, bool]:
+def _bias(bias: np.ndarray | None) -> dict[str, Any]:
     return {"bias_term": False} if bias is None else {}
 
 
-def _with_bias(weights, bias) -> list[np.ndarray]:
+def _with_bias(weights: np.ndarray, bias: np.ndarray | None) -> list[np.ndarray]:
     return [weights] if bias is None else [weights, bias]
 
 
-def _fit(sizes, kernel, stride, before, outputs) -> tuple[str, tuple[int, ...], tuple[int, ...]] | None:
+def _fit(
+    sizes: Pair, kernel: Pair, stride: Pair, before: Pair, outputs: Pair
+) -> tuple[str, tuple[int, ...], tuple[int, ...]] | None:
     """The rounding and pads of a Pooling that has these windows, without others where possible; its windows."""
     second = None
     ranges = [range(first, max(k, first + 1), s) for first, k, s in zip(before, kernel, stride)]
@@ -179,7 +187,7 @@ def _count(size: int, kernel: int, stride: int, pad: int, ceil: bool, padded: bo
     return last if padded else 0
 
 
-def _share(sizes, kernel, stride, pads, skipped, outputs) -> np.ndarray:
+def _share(sizes: Pair, kernel: Pair, stride: Pair, pads: Pair, skipped: Pair, outputs: Pair) -> np.ndarray:
     """What Caffe's mean, which counts padding, is to be multiplied by at each place (outputs)."""
     shares = []
     for size, k, s, pad, skip, n in zip(sizes, kernel, stride, pads, skipped, outputs):

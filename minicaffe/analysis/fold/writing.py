@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,9 +17,14 @@ from .folding import Folded
 class Weighted(Protocol):
     """A net with weights: its name, LayerParameters, and the arrays of those layers that have any."""
 
-    name: str
-    layers: list[Any]
-    arrays: dict[str, list[np.ndarray]]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def layers(self) -> Sequence[Any]: ...
+
+    @property
+    def arrays(self) -> Mapping[str, Sequence[np.ndarray]]: ...
 
 
 def net_text(folded: Folded, source: NetFile, text: str = "") -> str:
