@@ -90,6 +90,8 @@ class ValueBlob(Blob):
             producer = graph.nodes[value.producer]
         if producer.type != "Input":
             raise UsageError(f'blob "{value.name}" is shaped by layer "{producer.name}"; expected an input of the net')
+        if not all(isinstance(n, (int, np.integer)) for n in shape):
+            raise UsageError(f"the shape is {', '.join(map(repr, shape))}; expected one integer after the other")
         if min(shape, default=1) < 1:
             raise UsageError(f"the shape is {shape_text(shape)}; expected dimensions of at least 1")
         if math.prod(shape) > MOST_NUMBERS:

@@ -80,6 +80,8 @@ class Net(Running):
             raise UsageError(f"phase is {phase!r}; expected TRAIN or TEST")
         if kernels not in KERNELS:
             raise UsageError(f"kernels is {kernels!r}; expected one of {', '.join(KERNELS)}")
+        if isinstance(stages, str):
+            raise UsageError(f"stages is {stages!r}; expected a list of names")
         if seed is not None and seed < 0:
             raise UsageError(f"seed is {seed}; expected at least 0")
         if np.dtype(dtype) not in (np.float32, np.float64):
@@ -312,7 +314,12 @@ class Net(Running):
         return ValueBlob(self._run, index)
 
     def share_with(self, other: Net) -> None:
-        """From now on use ``other``'s parameters, layer by layer of equal name. GraphError where shapes differ."""
+        """From now on use ``other``'s parameters, layer by layer of equal name.
+
+        Raises GraphError where shapes differ, UsageError where ``other`` is no Net.
+        """
+        if not isinstance(other, Net):
+            raise UsageError(f"found a {type(other).__name__} to share with; expected a Net")
         self._parameters.share(other._parameters)
         self._run.bind(self._parameters.data, self._parameters.diff)
         self._run.share()

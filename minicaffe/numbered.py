@@ -55,18 +55,18 @@ class Numbered:
 
     def _forward(self, start: int, end: int) -> float:
         """Run the layers number ``start`` to ``end``, both included; return the weighted sum of their losses."""
-        self.run_forward(self._span("forward", start, end))
+        self._forward_told(self._span(start, end))
         losses = [(value, weight) for value, weight in self.graph.loss_values() if start <= value.producer <= end]
         return float(sum(weight * float(np.sum(self.value(value.id).data)) for value, weight in losses))
 
     def _backward(self, start: int, end: int) -> None:
         """Run the layers number ``start`` back to ``end``, both included."""
-        self.run_backward(self._span("backward", end, start))
+        self._backward_told(self._span(end, start))
 
-    def _span(self, direction: str, first: int, last: int) -> Span:
+    def _span(self, first: int, last: int) -> Span:
         if not 0 <= first <= last < len(self.graph.nodes):
             raise UsageError(f"layers {first} to {last}; expected numbers from 0 to {len(self.graph.nodes) - 1}")
-        return Span(first, last, *self._hooks[direction].ends())
+        return Span(first, last)
 
     def _set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
         self.set_input_arrays(data, labels)

@@ -5,8 +5,8 @@ The names are pycaffe's.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +27,29 @@ class Hooks:
     before: list[Callable[[int], None]]
     after: list[Callable[[int], None]]
 
-    def ends(self) -> Any:
-        """For a Span: one callable for each end, or None."""
-        return [self._all(calls) if calls else None for calls in (self.before, self.after)]
+    def run(self, run: Callable[[Span], None], span: Span, order: Iterable[int]) -> None:
+        """``run(span)``, telling of the layers numbered in ``order``, those with nothing to do included."""
+        if not (self.before or self.after):
+            return run(span)
+        waiting = deque(order)
 
-    @staticmethod
-    def _all(calls: Sequence[Callable[[int], None]]) -> Any:
-        return lambda node: [call(node.index) for call in calls]
+        def before(node: Node) -> None:
+            while waiting[0] != node.index:
+                self._idle(waiting.popleft())
+            _tell(self.before, node.index)
+
+        run(span._replace(before=before, after=lambda node: _tell(self.after, waiting.popleft())))
+        for index in waiting:
+            self._idle(index)
+
+    def _idle(self, index: int) -> None:
+        _tell(self.before, index)
+        _tell(self.after, index)
+
+
+def _tell(calls: Iterable[Callable[[int], None]], index: int) -> None:
+    for call in calls:
+        call(index)
 
 
 class Running(Numbered):
@@ -69,7 +85,7 @@ class Running(Numbered):
         first, last = self._index(start, 0), self._index(end, None)
         if inputs:
             self._fill_blobs(self.inputs, inputs, "input", "data")
-        self.run_forward(Span(first, last, *self._hooks["forward"].ends()))
+        self._forward_told(Span(first, last))
         wanted = self.outputs if end is None else self.top_names[end]
         return {name: self.blobs[name].data for name in dict.fromkeys([*wanted, *(blobs or ())])}
 
@@ -86,9 +102,15 @@ class Running(Numbered):
         first, last = self._index(end, 0), self._index(start, None)
         if outputs:
             self._fill_blobs(self.outputs, outputs, "output", "diff")
-        self.run_backward(Span(first, last, *self._hooks["backward"].ends()))
+        self._backward_told(Span(first, last))
         wanted = self.inputs if end is None else self.bottom_names[end]
         return {name: self.blobs[name].diff for name in dict.fromkeys([*wanted, *(diffs or ())])}
+
+    def _forward_told(self, span: Span) -> None:
+        self._hooks["forward"].run(self.run_forward, span, range(len(self.graph.nodes))[span.held])
+
+    def _backward_told(self, span: Span) -> None:
+        self._hooks["backward"].run(self.run_backward, span, range(len(self.graph.nodes))[span.held][::-1])
 
     def run_forward(self, span: Span = WHOLE) -> None:
         """``forward`` of the layers of ``span``, whose callables are told of each."""

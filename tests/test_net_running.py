@@ -91,6 +91,8 @@ def test_what_cannot_be_given_another_shape(plan):
         net.params["ip"][0].reshape(1)
     with pytest.raises(UsageError, match="expected dimensions of at least 1"):
         net.blobs["data"].reshape(0, 3)
+    with pytest.raises(UsageError, match=r"the shape is \(4, 3\); expected one integer after the other"):
+        net.blobs["data"].reshape((4, 3))
     net.blobs["data"].reshape(4, 1, 6, 6)
     with pytest.raises(LayerError, match=r'layer "conv" .* its weights would be 8 x 1 x 3 x 3; expected 8 x 3 x 3 x 3'):
         net.reshape()
@@ -122,7 +124,24 @@ def test_hooks_are_told_of_every_layer():
     net.forward()
     seen.clear()
     net.backward()
-    assert seen == [("back", i) for i in (5, 4, 3, 2, 1)]
+    assert seen == [("back", i) for i in (5, 4, 3, 2, 1, 0)]
+
+
+def test_hooks_are_told_of_layers_that_have_nothing_to_do():
+    text = NET.replace('bottom: "pool"', 'bottom: "flat"')
+    text += 'layer { name: "flat" type: "Flatten" bottom: "pool" top: "flat" }\n'
+    lines = text.strip().splitlines()
+    lines.insert(lines.index(next(line for line in lines if '"ip"' in line)), lines.pop())
+    net, seen = build(phase=caffe.TEST, text="\n".join(lines)), []
+    for when in ("before_forward", "after_forward", "before_backward", "after_backward"):
+        getattr(net, when)(lambda i, when=when: seen.append(f"{when} {net._layer_names[i]}"))
+    net.forward(end="flat")
+    assert seen[-4:] == ["before_forward pool", "after_forward pool", "before_forward flat", "after_forward flat"]
+    seen.clear()
+    net._forward(4, 5)
+    net.backward(start="conv", end="data")
+    expected = [f"{when}_forward {name}" for name in ("flat", "ip") for when in ("before", "after")]
+    assert seen == expected + [f"{when}_backward {name}" for name in ("conv", "data") for when in ("before", "after")]
 
 
 def test_wrong_arguments():
@@ -159,6 +178,10 @@ def test_pycaffe_s_older_order_of_arguments(tmp_path):
     for net in nets:
         assert net.phase == caffe.TEST
         np.testing.assert_array_equal(net.params["conv"][0].data, build().params["conv"][0].data)
+    with pytest.raises(UsageError, match="stages is 'deploy'; expected a list of names"):
+        caffe.Net(tmp_path / "net.prototxt", caffe.TEST, stages="deploy")
+    with pytest.raises(UsageError, match="found a str to share with; expected a Net"):
+        nets[0].share_with("net.prototxt")
     with pytest.raises(UsageError, match="phase is 'TRIAN'"):
         caffe.Net(tmp_path / "net.prototxt", "TRIAN")
 

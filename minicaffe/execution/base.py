@@ -24,6 +24,11 @@ class Span(NamedTuple):
     before: Callable[[Node], None] | None = None
     after: Callable[[Node], None] | None = None
 
+    @property
+    def held(self) -> slice:
+        """The same layers, as a slice of all."""
+        return slice(self.first, None if self.last is None else self.last + 1)
+
     def holds(self, index: int) -> bool:
         return self.first <= index and (self.last is None or index <= self.last)
 

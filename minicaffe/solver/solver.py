@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..bn_stats import ExactTests
-from ..errors import NonFiniteError
+from ..errors import NonFiniteError, UsageError
 from ..execution import NonFinite
 from ..net import Net
 from ..proto import find
@@ -125,6 +125,8 @@ class Solver:
 
     def step(self, iterations: int) -> float:
         """Train for ``iterations``; return the last iteration's loss (the mean over ``iter_size``)."""
+        if not isinstance(iterations, (int, np.integer)) or iterations < 0:
+            raise UsageError(f"the number of iterations is {iterations!r}; expected an integer of at least 0")
         if not self._resumed_losses:
             self._losses.clear()
         self._resumed_losses = False

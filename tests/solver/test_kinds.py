@@ -93,3 +93,9 @@ def test_calls_that_have_no_effect_on_a_cpu(caplog):
     assert caffe.has_nccl() is False
     assert "this program runs on the CPU" in caplog.text
     assert "Convolution" in caffe.layer_type_list()
+
+
+@pytest.mark.parametrize("iterations", [2.5, -1, "3"])
+def test_steps_are_counted_in_integers(file, iterations):
+    with pytest.raises(UsageError, match=r"number of iterations is .*; expected an integer of at least 0"):
+        caffe.SGDSolver(file).step(iterations)
