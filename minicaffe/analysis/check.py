@@ -33,6 +33,7 @@ class Checked:
     outline: Outline
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    level: int = 0
 
 
 def check_net(
@@ -155,7 +156,7 @@ def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how
             problems += error.problems
     if problems and stages:
         notes.append(f"{net.path}: judged with the stages {', '.join(stages)}")
-    return Checked(phases, stages, found, tuple(problems), tuple(notes))
+    return Checked(phases, stages, found, tuple(problems), tuple(notes), level)
 
 
 def _missing_note(draft, reason: str, found: Outline, assumed) -> str:
