@@ -58,9 +58,8 @@ class Advice:
         """What was changed, as diff shows it."""
         now = self.sources()
         for path, old in self.before.items():
-            names = (path, f"{path} (fixed)")
-            lines = [text.splitlines() for text in (old, now[path].text)]
-            yield from difflib.unified_diff(*lines, *names, lineterm="")
+            before, after = old.splitlines(), now[path].text.splitlines()
+            yield from difflib.unified_diff(before, after, path, f"{path} (fixed)", lineterm="")
 
     def show_fixes(self, results: Results) -> None:
         """The changes, and what they were for."""

@@ -78,7 +78,7 @@ def _states(options: dict[str, Any]):
 
     path = options["model"]
     phases = PHASES if options["phase"] == "both" else (options["phase"],)
-    how = {"given": {name: shape_flag(name, text) for name, text in options["shape"].items()}}
+    how: dict[str, Any] = {"given": {name: shape_flag(name, text) for name, text in options["shape"].items()}}
     how["python_path"] = options["allow_python_layers"]
     notes: list[str] = []
     planned = None
@@ -101,7 +101,8 @@ def _states(options: dict[str, Any]):
 def _planned(path: str, param, beside: bool):
     from ..analysis.advice import Planned, source_of
 
-    return Planned(path, param.max_iter, max(1, param.iter_size), source_of(path), beside)
+    source = source_of(path)
+    return Planned(source.path if source else path, param.max_iter, param.iter_size, source, beside)
 
 
 def _texts(path: str) -> list[str]:
@@ -111,8 +112,10 @@ def _texts(path: str) -> list[str]:
 
     if not is_solver(path):
         return [path]
-    fields = [field for field in source_of(path).whole.parts if field.name in ("net", "train_net", "test_net")]
-    nets = [find(field.word, os.path.dirname(path)) for field in fields]
+    source = source_of(path)
+    fields = source.whole.parts if source else ()
+    names = [field.word for field in fields if field.name in ("net", "train_net", "test_net")]
+    nets = [find(name, os.path.dirname(path)) for name in names]
     return list(dict.fromkeys([path, *(net for net in nets if os.path.isfile(net))]))
 
 

@@ -76,9 +76,7 @@ def short_path(path: str) -> str:
     return os.path.relpath(path) if os.path.isabs(path) and path.startswith(os.getcwd() + os.sep) else path
 
 
-def assemble(
-    net: NetFile, phase: str, drafts: list[Draft], shapes: Any, inferred: Sequence[Any], params: Any
-) -> Graph:
+def assemble(net: NetFile, phase: str, drafts: list[Draft], shapes: Any, inferred: Sequence[Any], params: Any) -> Graph:
     """The graph of drafts of which everything is known."""
     ids: dict[tuple[str, int], int] = {}
     values: list[Value] = []

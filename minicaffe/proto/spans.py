@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .tokens import Token, tokenize
 
 _CLOSE = {"{": "}", "<": ">", "[": "]"}
+_BLANKS, _NEWLINE = re.compile(r"[ \t]*"), re.compile(r"\r?\n")
 _REST = re.compile(r"[ \t]*(?:#[^\n]*)?(?=\r?\n|\Z)")
 
 
@@ -104,7 +105,8 @@ class _Reader:
         self.index += self.now.kind != "end"
 
     def one(self, name: Token, start: int, alone: bool) -> Span:
-        value, opened, parts = self.start(self.now), self.now, ()
+        value, opened = self.start(self.now), self.now
+        parts: tuple[Span, ...] = ()
         self.index += self.now.kind != "end"
         if opened.kind == "symbol" and opened.text in _CLOSE:
             parts = tuple(self.fields(_CLOSE[opened.text]))
@@ -155,12 +157,10 @@ def removed(text: str, span: Span) -> Edit:
         before = len(text[line : span.start].rstrip()) + line
         return Edit(before, span.after, "")
     if rest is None:
-        following = re.compile(r"[ \t]*").match(text, span.after).end()
-        return Edit(span.start, following, "")
+        return Edit(span.start, _past(_BLANKS, text, span.after), "")
     if "#" in rest.group():
         return Edit(span.start, text.index("#", span.after), "")
-    newline = re.compile(r"\r?\n|\Z").match(text, rest.end()).end()
-    return Edit(line, newline, "")
+    return Edit(line, _past(_NEWLINE, text, rest.end()), "")
 
 
 def added(text: str, into: Span, field: str) -> Edit:
@@ -182,7 +182,13 @@ def following(text: str, span: Span, field: str) -> Edit:
 def indent_of(text: str, offset: int) -> str:
     """The white space that begins the line of ``offset``."""
     line = text.rfind("\n", 0, offset) + 1
-    return re.compile(r"[ \t]*").match(text, line).group()
+    return text[line : _past(_BLANKS, text, line)]
+
+
+def _past(pattern: re.Pattern, text: str, offset: int) -> int:
+    """Where what ``pattern`` finds at ``offset`` ends."""
+    found = pattern.match(text, offset)
+    return found.end() if found else offset
 
 
 def _gap(text: str, offset: int) -> str:

@@ -68,7 +68,9 @@ def of_texts(sources: Mapping[str, Source], ignore: Collection[str] = ()) -> lis
 def advise(case: Case, sources: Mapping[str, Source], ignore: Collection[str] = ()) -> list[Finding]:
     """What all rules find, but those to ``ignore``, in the order of the files and their lines."""
     found = [finding for rule in RULES if not rule.of_text for finding in rule.look(case)]
-    return _kept([*of_texts(sources, ignore), *found], sources, ignore)
+    solver = case.planned.source if case.planned else None
+    beside = {solver.path: solver} if solver else {}
+    return _kept([*of_texts(sources, ignore), *found], {**sources, **beside}, ignore)
 
 
 def _kept(found: Iterable[Finding], sources: Mapping[str, Source], ignore: Collection[str]) -> list[Finding]:

@@ -179,7 +179,7 @@ def make_case(states: Iterable[tuple[NetFile, Any]], sources: Mapping[str, Sourc
     """The case of nets as ``check_net`` and ``check_solver`` found them."""
     states = list(states)
     nets = list({id(net): net for net, _ in states}.values())
-    kept = {}
+    kept: dict[tuple[int, int], set[str]] = {}
     for number, net in enumerate(nets):
         for phase in {phase for other, state in states if other is net for phase in state.phases}:
             for _, state in ((n, s) for n, s in states if n is net and phase in s.phases):

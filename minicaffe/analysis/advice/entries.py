@@ -39,7 +39,7 @@ def _types(source: Source) -> Iterator[Finding]:
     for layer in source.layers:
         field = layer.first("type")
         known = known_type(field.word) if field else ""
-        if not known:
+        if field is None or not known:
             continue
         quote = field.written[:1] if field.written[:1] in "\"'" else '"'
         fix = Fix(source.path, (valued(field, f"{quote}{known}{quote}"),), f'makes the type "{known}"')

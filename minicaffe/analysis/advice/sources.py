@@ -8,7 +8,7 @@ from ...graph.build import short_path
 from ...proto import write_whole
 from ...proto.files import read_bytes
 from ...proto.kinds import kind_of
-from ...proto.spans import changed
+from ...proto.spans import Edit, changed
 from .base import Finding
 from .case import Source
 
@@ -41,11 +41,14 @@ def fixed(source: Source, findings: Iterable[Finding]) -> tuple[str, list[Findin
     waits until the layer itself is right.
     """
     done: list[Finding] = []
-    for finding in sorted((one for one in findings if one.fix), key=_only_adds):
-        if finding.fix.path == source.path and all(one.span != finding.span for one in done):
+    edits: list[Edit] = []
+    for finding in sorted(findings, key=_only_adds):
+        fix = finding.fix
+        if fix is not None and fix.path == source.path and all(one.span != finding.span for one in done):
             done.append(finding)
-    return changed(source.text, (edit for finding in done for edit in finding.fix.edits)), done
+            edits += fix.edits
+    return changed(source.text, edits), done
 
 
 def _only_adds(finding: Finding) -> bool:
-    return all(edit.start == edit.end for edit in finding.fix.edits)
+    return finding.fix is not None and all(edit.start == edit.end for edit in finding.fix.edits)

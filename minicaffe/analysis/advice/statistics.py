@@ -39,10 +39,10 @@ def frozen(state: State, site: Site) -> bool:
 
 def _unset(site: Site):
     """The fix: ``use_global_stats`` taken out, and the message too if it holds nothing else."""
-    message, text = site.field("batch_norm_param"), site.source.text
-    if message is None:
+    message, field = site.field("batch_norm_param"), site.field("batch_norm_param", "use_global_stats")
+    if message is None or field is None:
         return None
-    field = message.first("use_global_stats")
+    text = site.source.text
     out = removed(text, message if len(message.parts) == 1 else field)
     return site.fix("takes use_global_stats out", out)
 

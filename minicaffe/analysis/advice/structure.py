@@ -64,9 +64,10 @@ def _scale(state: State, site: Site) -> Fix | None:
     """A Scale in place, in the next line, for the phases that the BatchNorm is for."""
     text, taken = site.source.text, {other.name for other in state.sites}
     name = next(new for n in range(len(taken) + 1) if (new := f"{site.name}/scale{n or ''}") not in taken)
-    if not site.span or len(site.param.top) != 1 or not site.name:
+    field = site.field("top")
+    if site.span is None or field is None or len(site.param.top) != 1 or not site.name:
         return None
-    top = site.field("top").written
+    top = field.written
     rules = [text[rule.start : rule.end] for kind in ("include", "exclude") for rule in site.span.all(kind)]
     fields = [f'name: "{name}"', 'type: "Scale"', f"bottom: {top}", f"top: {top}"]
     fields += [*rules, "scale_param { bias_term: true }"]
@@ -112,27 +113,31 @@ def _is_subtracted(state: State, site: Site) -> bool:
 
 def _scale_axis(case: Case) -> Iterator[Finding]:
     for site in _once(case, lambda state: (scale for bn in state.of_type("BatchNorm") for scale in _scales(state, bn))):
-        options, message = site.param.scale_param, site.field("scale_param")
+        options = site.param.scale_param
         axes = len(site.bottoms[0]) if site.bottoms and site.bottoms[0] else 0
         axis = options.axis + axes if options.axis < 0 and axes else options.axis
         wrong = [f"axis {options.axis}"] if axis != 1 and axes != 1 else []
         wrong += [f"num_axes {options.num_axes}"] if options.num_axes != 1 and not _reaches_end(axes, options) else []
         if len(site.param.bottom) > 1 or not wrong or (axis < 0):
             continue
-        fix, fields = None, [f for name in ("axis", "num_axes") for f in (message.all(name) if message else ())]
-        if fields:
-            all_of = len(fields) == len(message.parts)
-            text = site.source.text
-            edits = [removed(text, message)] if all_of else [removed(text, field) for field in fields]
-            fix = site.fix(f"takes {' and '.join(field.name for field in fields)} out", *edits)
+        fields = [field for name in ("axis", "num_axes") if (field := site.field("scale_param", name))]
         yield site.finding(
             SCALE_AXIS,
             f"its factors span {' and '.join(wrong)}, behind a BatchNorm",
             "BatchNorm normalises channels, which are axis 1: gamma and beta are one number for each of them",
             "leave both fields out: axis 1 and num_axes 1 are what they are if unset",
             fields[0] if fields else None,
-            fix=fix,
+            fix=_axes_unset(site, fields),
         )
+
+
+def _axes_unset(site: Site, fields: list[Span]) -> Fix | None:
+    """The fix: ``axis`` and ``num_axes`` taken out, and the message too if it holds nothing else."""
+    message, text = site.field("scale_param"), site.source.text
+    if message is None or not fields:
+        return None
+    out = [message] if len(fields) == len(message.parts) else fields
+    return site.fix(f"takes {' and '.join(field.name for field in fields)} out", *(removed(text, one) for one in out))
 
 
 def _scales(state: State, site: Site) -> Iterator[Site]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ...errors import plural
-from ...layers.base import count
+from ...layers.base import Shape, count
 from .base import NOTE, WARNING, Finding, Rule
 from .case import Case, Planned, Site
 
@@ -25,18 +25,19 @@ _TABLE = (
 def _batch(case: Case) -> Iterator[Finding]:
     for state in case.training:
         sites = [site for site in state.of_type("BatchNorm") if not site.param.batch_norm_param.use_global_stats]
-        sites = [site for site in sites if site.bottoms and site.bottoms[0] and len(site.bottoms[0]) > 1]
-        if not sites:
+        sizes = [(shape[0] * count(shape, 2), shape[0], site) for site in sites if (shape := _shape(site))]
+        if not sizes:
             continue
-        worst = min(sites, key=lambda site: (_values(site), site.bottoms[0][0]))
-        items, values = worst.bottoms[0][0], _values(worst)
+        values, items, worst = min(sizes, key=lambda size: size[:2])
         level = WARNING if items < FEWEST_ITEMS or values < FEWEST_VALUES else NOTE
         if items < FEW_ITEMS or values < FEWEST_VALUES:
             yield worst.finding(BATCH, _few(items, values), _why(items, values), _more(case.planned), level=level)
 
 
-def _values(site: Site) -> int:
-    return site.bottoms[0][0] * count(site.bottoms[0], 2)
+def _shape(site: Site) -> Shape | None:
+    """What comes in, where that is known and has items and channels."""
+    shape = site.bottoms[0] if site.bottoms else None
+    return shape if shape and len(shape) > 1 else None
 
 
 def _few(items: int, values: int) -> str:

@@ -36,14 +36,14 @@ def _names(case: Case) -> Iterator[Finding]:
     for train, test, state in _twins(case):
         if train.name != test.name and not _shared(train, test):
             field = test.field("name")
-            free = field is not None and train.name not in {site.name for site in state.sites}
+            free = train.name not in {site.name for site in state.sites}
             yield test.finding(
                 NAMES,
                 f'it is called "{train.name}" in TRAIN ({_place(train, test)}) and "{test.name}" in TEST',
                 "Nets share weights and statistics by the names of layers: what TRAIN stores never reaches TEST",
                 f'call it "{train.name}" in both',
                 field,
-                fix=test.fix(f'calls it "{train.name}"', valued(field, f'"{train.name}"')) if free else None,
+                fix=test.fix(f'calls it "{train.name}"', valued(field, f'"{train.name}"')) if field and free else None,
             )
 
 
@@ -76,15 +76,12 @@ def _made(site: Site, message: str, name: str, value: str):
     whole, field, text = site.field(message), site.field(message, name), site.source.text
     if site.span is None:
         return None
-    if not value:
-        edit = removed(text, whole if len(whole.parts) == 1 else field) if field else None
-    elif field:
-        edit = valued(field, value)
-    elif whole:
-        edit = added(text, whole, f"{name}: {value}")
-    else:
-        edit = added(text, site.span, f"{message} {{ {name}: {value} }}")
-    return edit and site.fix(f"makes {name} as in TRAIN", edit)
+    words = f"makes {name} as in TRAIN"
+    if whole is None:
+        return site.fix(words, added(text, site.span, f"{message} {{ {name}: {value} }}")) if value else None
+    if field is None:
+        return site.fix(words, added(text, whole, f"{name}: {value}")) if value else None
+    return site.fix(words, valued(field, value) if value else removed(text, whole if len(whole.parts) == 1 else field))
 
 
 def _text(value) -> str:
