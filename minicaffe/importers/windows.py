@@ -178,10 +178,10 @@ def _fit(
 
 def _count(size: int, kernel: int, stride: int, pad: int, ceil: bool, padded: bool) -> int:
     """The windows of Caffe's Pooling along one axis; 0 where it refuses."""
-    room = size + 2 * pad - kernel
+    room = size + 2 * pad - kernel + (stride - 1 if ceil else 0)
     if room < 0:
         return 0
-    last = (room + (stride - 1 if ceil else 0)) // stride
+    last = room // stride
     if last * stride < size + pad:
         return last + 1
     return last if padded else 0
