@@ -9,6 +9,7 @@ trains, the gradient ends there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import GraphError
@@ -63,7 +64,7 @@ def _possible(node: Node) -> list[bool]:
     return [i not in node.layer.no_gradient for i in range(len(node.bottoms))]
 
 
-def _wanted_bottoms(graph: Graph, params) -> list[tuple[bool, ...]]:
+def _wanted_bottoms(graph: Graph, params: Sequence[bool]) -> list[tuple[bool, ...]]:
     leads: set[int] = set()  # values below which a wanted parameter lies
     wanted = []
     for node in graph.nodes:
@@ -80,7 +81,7 @@ def _wanted_bottoms(graph: Graph, params) -> list[tuple[bool, ...]]:
     return wanted
 
 
-def _refuse_labels(node: Node, wanted) -> None:
+def _refuse_labels(node: Node, wanted: Sequence[bool]) -> None:
     for i, want in enumerate(wanted):
         if want and i in node.layer.no_gradient:
             reason = "it holds labels or indices" if i else f"{node.type} gives none"

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...graph import Graph, Node
 from ...kernels.fast.copy_rows import Copy, copy
 from ...kernels.fast.rows import Operand, RowKernel
@@ -152,7 +154,7 @@ class Builder:
     backward: list[Step | PlainStep] = field(default_factory=list)
     finish: list[Step] = field(default_factory=list)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.training = any(self.gradients.nodes)
         self.chunked = self.training or self.images >= LEAST_CHUNKED
         self.group = images_of_group(self.images)
@@ -184,7 +186,7 @@ class Builder:
         """Work space for each worker."""
         return Buffer(label, "private", elements)
 
-    def constant(self, label: str, array) -> Buffer:
+    def constant(self, label: str, array: np.ndarray) -> Buffer:
         """An array that never changes."""
         return Buffer(label, "outside", array.size, ("constant", array))
 
@@ -353,13 +355,12 @@ class Builder:
         readers = (node for node in self.graph.nodes if value in node.bottoms)
         return not any(self.wanted(node, i) for node in readers for i, b in enumerate(node.bottoms) if b == value)
 
-    def _settle(self, table, value: int) -> None:
+    def _settle(self, table: dict[int, dict[str, Buffer]], value: int) -> None:
         what = "data" if table is self._data else "diff"
         there = self._converted(table, value, "planes")
         own = self._outside(what, value)
         if there is not own:
-            values = Copy(there, own, count(self.graph.values[value].shape, 1))
-            self.step(copy, values)
+            self.step(copy, Copy(there, own, count(self.graph.values[value].shape, 1)))
             table[value] = {**table[value], "planes": own}
 
     def _outside(self, what: str, value: int) -> Buffer:
@@ -372,7 +373,7 @@ class Builder:
             self._outsides[key] = Buffer(label, "outside", step, (what, root))
         return self._outsides[key]
 
-    def _new(self, table, value: int, layout: str) -> Buffer:
+    def _new(self, table: dict[int, dict[str, Buffer]], value: int, layout: str) -> Buffer:
         what = "data" if table is self._data else "diff"
         fact = self.graph.values[value]
         label = f"{fact.name}.{what}.{layout}"
@@ -386,7 +387,7 @@ class Builder:
         table[value] = {layout: made}
         return made
 
-    def _converted(self, table, value: int, layout: str) -> Buffer:
+    def _converted(self, table: dict[int, dict[str, Buffer]], value: int, layout: str) -> Buffer:
         there = table[value]
         if layout not in there:
             from .layouts import convert

@@ -21,7 +21,7 @@ class Concat:
     node: Node
     lanes: bool = True
 
-    def forward(self):
+    def forward(self) -> None:
         b, (y,) = self.b, self.node.tops
         self.lanes = any(b.has_lanes(x) for x in self.node.bottoms)
         if self.lanes:
@@ -35,7 +35,7 @@ class Concat:
         for x, (first, last) in zip(buffers, self.node.layer.spans):
             b.step(copy, Copy(x, Part(target, first), last - first))
 
-    def backward(self):
+    def backward(self) -> None:
         b, (y,) = self.b, self.node.tops
         wanted = [b.wanted(self.node, i) for i in range(len(self.node.bottoms))]
         if self.lanes:

@@ -30,12 +30,12 @@ class Convolution:
     family: ModuleType
     folded: dict[str, Node]  # BatchNorm, Scale and Bias
 
-    def forward(self):
+    def forward(self) -> None:
         if self.folded:
             self._fold()
         self.family.forward(self.b, self.conv)
 
-    def _fold(self):
+    def _fold(self) -> None:
         b, conv, norm, scale, bias = self.b, self.conv, *map(self.folded.get, ("BatchNorm", "Scale", "Bias"))
         has_bias, has_beta = conv.node.layer.options.bias_term, scale is not None and scale.layer.options.bias_term
         operands = (
@@ -54,7 +54,7 @@ class Convolution:
         channels, epsilon = conv.groups * conv.outputs, norm.layer.options.eps if norm else 0.0
         b.before(1, kernels.fold, kernels.Fold(*buffers, conv.factor, conv.shift, channels, epsilon, there))
 
-    def backward(self):
+    def backward(self) -> None:
         b, conv = self.b, self.conv
         dy = b.diff_lanes(conv.y)
         bias = b.param_diff(conv.node, 1) if conv.node.layer.options.bias_term else None

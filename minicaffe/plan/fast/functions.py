@@ -36,13 +36,13 @@ class OfOneNumber(Pointwise):
         super().__init__(b, node, top)
         self.kind, (self.first, self.second) = kind, (*options, 0.0, 0.0)[:2]
 
-    def forward(self):
+    def forward(self) -> None:
         lanes = self.on_lanes(self.bottoms)
         size, parts = self.size(lanes)
         x, y = self.data(lanes)(self.bottoms[0]), self.new(lanes)
         self.b.step(function, Function(x, y, size, self.kind, self.first, self.second, parts), parts)
 
-    def backward(self):
+    def backward(self) -> None:
         if not self.b.wanted(self.node):
             return
         reads = self.node.layer.backward_reads
@@ -76,14 +76,14 @@ class LearnedSlope(Pointwise):
         super().__init__(b, node, top)
         self.image, self.shared = b.image(top), int(node.layer.options.channel_shared)
 
-    def forward(self):
+    def forward(self) -> None:
         b, image = self.b, self.image
         parts = b.parts(-(-image.pixels // _PIXELS))
         x, slope = b.lanes(self.bottoms[0]), b.param(self.node, 0)
         values = PRelu(x, slope, b.new_lanes(self.top), image.pixels, image.lanes, self.shared, parts)
         b.step(prelu, values, parts)
 
-    def backward(self):
+    def backward(self) -> None:
         b, image, wanted = self.b, self.image, self.b.wanted(self.node)
         slope, dslope = b.param(self.node, 0), b.param_diff(self.node, 0)
         if not wanted and not dslope:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...graph import Graph, Node
@@ -33,7 +34,7 @@ INFERENCE = (
 """For nets that only run forward: statistics do not change, so they fold into the weights."""
 
 
-def chains(graph: Graph, patterns) -> list[Group]:
+def chains(graph: Graph, patterns: Sequence[Pattern]) -> list[Group]:
     """The longest groups that patterns allow; every node is in one. Groups come in the order of their last nodes.
 
     A layer joins the one before it where no one else sees what is handed on.
@@ -62,7 +63,14 @@ def make_group(nodes: list[Node]) -> Group:
     return Group(tuple(nodes), tuple(bottoms), nodes[-1].tops[0] if nodes[-1].tops else -1)
 
 
-def _chain(graph: Graph, node: Node, patterns, seen, readers, taken) -> list[Node]:
+def _chain(
+    graph: Graph,
+    node: Node,
+    patterns: Sequence[Pattern],
+    seen: set[int],
+    readers: dict[int, list[int]],
+    taken: set[int],
+) -> list[Node]:
     chain = [node]
     pattern = next((pattern for pattern in patterns if node.type in pattern.first), None)
     for types in pattern.then if pattern else ():

@@ -33,7 +33,7 @@ class InnerProduct:
     y: int
     relu: bool
 
-    def forward(self):
+    def forward(self) -> None:
         b, (images, outputs, inputs) = self.b, self.node.layer.sizes
         x, y, weights = b.planes(self.x), b.new_planes(self.y), b.param(self.node, 0)
         biased = self.node.layer.options.bias_term
@@ -61,7 +61,7 @@ class InnerProduct:
         width = whole_vectors(images)
         return inputs % kernels.LANES == 0 and 8 * images >= 7 * width and inputs * width <= _COLUMNS
 
-    def backward(self):
+    def backward(self) -> None:
         b, node, dy = self.b, self.node, self._dy()
         images, outputs, inputs = node.layer.sizes
         if b.wanted(node):

@@ -19,16 +19,17 @@ class Lowered(Protocol):
         of the parameters, from the gradient of the top. Called only where a gradient is wanted and there."""
 
 
-LOWERINGS: dict[str, Callable[[Builder, Group], Lowered | None]] = {}
+Lowering = Callable[[Builder, Group], Lowered | None]
+LOWERINGS: dict[str, Lowering] = {}
 
 
-def lowers(*types: str):
+def lowers(*types: str) -> Callable[[Lowering], Lowering]:
     """Decorator: ``function(builder, group)`` lowers groups that begin with one of ``types``.
 
     It returns None, without adding a step, for a group that it cannot lower; a single layer then runs plain.
     """
 
-    def decorate(function):
+    def decorate(function: Lowering) -> Lowering:
         LOWERINGS.update(dict.fromkeys(types, function))
         return function
 

@@ -17,7 +17,7 @@ class Normalisation:
     b: Builder
     node: Node
 
-    def forward(self):
+    def forward(self) -> None:
         b, layer, (x, y) = self.b, self.node.layer, self._values()
         shape = b.image(x)
         parts = b.parts(shape.height if layer.within else shape.pixels)
@@ -25,7 +25,7 @@ class Normalisation:
         kernel = kernels.lrn_within if layer.within else kernels.lrn_across
         b.step(kernel, kernels.Normalise(source, target, work, *self._facts(), parts), parts)
 
-    def backward(self):
+    def backward(self) -> None:
         b, layer, (x, y) = self.b, self.node.layer, self._values()
         if not b.wanted(self.node):
             return

@@ -6,7 +6,7 @@ to stay in the cache. Everything else lies in the *shared* arena for as long as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -105,7 +105,9 @@ def _chunk(region: Region, group: int) -> int:
     return -(-group // -(-group // most))
 
 
-def _lay_out_local(regions, local: set[Buffer], chunks) -> tuple[dict[Buffer, int], int]:
+def _lay_out_local(
+    regions: Sequence[Region], local: set[Buffer], chunks: Mapping[Region, int]
+) -> tuple[dict[Buffer, int], int]:
     """Each region's own buffers, and the work space of each step, which its neighbours may use again."""
     offsets: dict[Buffer, int] = {}
     size = 0

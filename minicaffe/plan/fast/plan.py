@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...graph import Graph, Node
@@ -146,7 +147,7 @@ def _views(graph: Graph) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(root), tuple(diff_root)
 
 
-def _fixed(graph: Graph, plain, root) -> frozenset[int]:
+def _fixed(graph: Graph, plain: Iterable[Node], root: Sequence[int]) -> frozenset[int]:
     """What plain layers, users and losses see, with all that shares memory with it."""
     seen = {*graph.inputs, *graph.outputs, *(value.id for value, _ in graph.loss_values())}
     seen.update(last for _, last in graph.overwritten_inputs())

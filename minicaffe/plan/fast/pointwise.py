@@ -5,7 +5,7 @@ All operands of a step share a layout: lanes where one of them lies so already, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ...graph import Node
 from ...kernels.fast.activation_vectors import NONE, RELU
@@ -33,7 +33,7 @@ class Pointwise:
     def __init__(self, b: Builder, node: Node, top: int):
         self.b, self.node, self.bottoms, self.top = b, node, node.bottoms, top
 
-    def on_lanes(self, values=(), diffs=()) -> bool:
+    def on_lanes(self, values: Iterable[int] = (), diffs: Iterable[int] = ()) -> bool:
         """Whether to work on lanes, for a step that reads these."""
         b = self.b
         return any(b.has_lanes(value) for value in values) or any(b.has_diff_lanes(value) for value in diffs)
@@ -81,14 +81,14 @@ class Pointwise:
 class Activation(Pointwise):
     """y = act(x)."""
 
-    def forward(self):
+    def forward(self) -> None:
         lanes = self.on_lanes(self.bottoms)
         size, parts = self.size(lanes)
         x, y = self.data(lanes)(self.bottoms[0]), self.new(lanes)
         values = Activate(x, y, size, ACTIVATIONS[self.node.type], slope_of(self.node), parts)
         self.b.step(activate, values, parts)
 
-    def backward(self):
+    def backward(self) -> None:
         if self.b.wanted(self.node):
             slope = slope_of(self.node)
             side = self.bottoms[0] if slope < 0 else self.top
@@ -102,12 +102,12 @@ class Sum(Pointwise):
         super().__init__(b, node, top)
         self.relu, self.factors = relu, node.layer.coefficients
 
-    def forward(self):
+    def forward(self) -> None:
         lanes = self.on_lanes(self.bottoms)
         sources = [self.data(lanes)(bottom) for bottom in self.bottoms]
         self._sum(sources, self.factors, self.new(lanes), lanes, self.relu)
 
-    def backward(self):
+    def backward(self) -> None:
         made: dict[float, int] = {} if self.relu else {1.0: self.top}
         for i, bottom in enumerate(self.bottoms):
             factor = self.factors[i]
@@ -126,12 +126,12 @@ class Sum(Pointwise):
 class ProductOfTwo(Pointwise):
     """y = a b."""
 
-    def forward(self):
+    def forward(self) -> None:
         lanes = self.on_lanes(self.bottoms)
         a, b = map(self.data(lanes), self.bottoms)
         self._multiply(a, b, self.new(lanes), lanes)
 
-    def backward(self):
+    def backward(self) -> None:
         for i, bottom in enumerate(self.bottoms):
             if self.b.wanted(self.node, i):
                 other = self.bottoms[1 - i]
@@ -139,7 +139,7 @@ class ProductOfTwo(Pointwise):
                 dy, by = self.diff(lanes)(self.top), self.data(lanes)(other)
                 self._multiply(dy, by, self.new_diff(lanes, bottom), lanes)
 
-    def _multiply(self, a: Buffer, b: Buffer, y: Buffer, lanes: bool):
+    def _multiply(self, a: Buffer, b: Buffer, y: Buffer, lanes: bool) -> None:
         size, parts = self.size(lanes)
         self.b.step(product, Product(a, b, y, size, parts), parts)
 
@@ -147,11 +147,11 @@ class ProductOfTwo(Pointwise):
 class Split(Pointwise):
     """Every top is x; dx = the sum of the tops' gradients that there are."""
 
-    def forward(self):
+    def forward(self) -> None:
         for top in self.node.tops:
             self.b.alias(top, self.bottoms[0])
 
-    def backward(self):
+    def backward(self) -> None:
         there = [top for top in self.node.tops if self.b.has_diff(top)]
         if not there or not self.b.wanted(self.node):
             return
@@ -166,10 +166,10 @@ class Split(Pointwise):
 class Identity(Pointwise):
     """y is x, number by number and axis by axis."""
 
-    def forward(self):
+    def forward(self) -> None:
         self.b.alias(self.top, self.bottoms[0])
 
-    def backward(self):
+    def backward(self) -> None:
         if self.b.wanted(self.node):
             self.b.alias_diff(self.bottoms[0], self.top)
 
@@ -177,10 +177,10 @@ class Identity(Pointwise):
 class Reshaped(Pointwise):
     """y is x under another shape, in Caffe's order."""
 
-    def forward(self):
+    def forward(self) -> None:
         self.b.alias_planes(self.top, self.bottoms[0])
 
-    def backward(self):
+    def backward(self) -> None:
         if self.b.wanted(self.node):
             self.b.alias_diff_planes(self.bottoms[0], self.top)
 
@@ -188,10 +188,10 @@ class Reshaped(Pointwise):
 class Silence:
     """Nothing to compute: a gradient that no one writes counts as zero."""
 
-    def forward(self):
+    def forward(self) -> None:
         pass
 
-    def backward(self):
+    def backward(self) -> None:
         pass
 
 

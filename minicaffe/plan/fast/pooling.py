@@ -18,7 +18,7 @@ class Pooling:
     node: Node
     mask: Buffer | None = None
 
-    def forward(self):
+    def forward(self) -> None:
         b, layer, (x, y) = self.b, self.node.layer, self._values()
         shape, windows = b.image(y), self._geometry()
         source, target = b.lanes(x), b.new_lanes(y)
@@ -30,7 +30,7 @@ class Pooling:
             kernel = kernels.max_pooling
         b.step(kernel, kernels.Pool(source, target, mask, *windows, shape.lanes, parts), parts)
 
-    def backward(self):
+    def backward(self) -> None:
         b, (x, y) = self.b, self._values()
         if not b.wanted(self.node):
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...kernels.fast import piece_rows as pieces
 from ...kernels.fast import winograd_panels as panels
 from ...kernels.fast import winograd_parts as parts
@@ -11,7 +13,7 @@ from ...kernels.fast.shallow import FEW
 from ...kernels.fast.transforms import OUTPUTS
 from ...kernels.fast.vector import LANES
 from ...kernels.fast.winograd import whole_vectors
-from .builder import NOTHING, Buffer, Builder, Step
+from .builder import NOTHING, Buffer, Builder, Part, Step
 from .conv import Conv
 
 _BLOCK = 5 * 2**15
@@ -70,7 +72,7 @@ class Shape:
         elements = min(max(_BLOCK, self.weights // self.groups // 2), _LARGEST_BLOCK)
         return max(8, elements // self.tile // 8 * 8)
 
-    def values(self, whole: bool, **others) -> parts.Winograd:
+    def values(self, whole: bool, **others: Any) -> parts.Winograd:
         """A row with ``work`` of its own."""
         conv, w = self.conv, self.w
         fields = dict.fromkeys(("x", "y", "dx", "shift", "residual", "weights", "sums", "work", "tiled"), NOTHING)
@@ -164,7 +166,7 @@ class Shape:
         units = panels.units(self.groups, self.channels, self.outputs)
         self.b.after(units, panels.winograd_weights_gradient, row)
 
-    def product(self, a, b, c, work, **numbers) -> None:
+    def product(self, a: Buffer | Part, b: Buffer | Part, c: Buffer | Part, work: float, **numbers: Any) -> None:
         """A product for each point over the whole batch."""
         shares = -(-numbers["columns"] // parts.PANEL)
         units = self.groups * self.points * shares
