@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor import FieldDescriptor as F
 from google.protobuf.message import DecodeError
 
 from ..errors import ProtoError, plural
-from .schema import is_repeated
+from .schema import Message, is_repeated
 from .wire import FIXED32, FIXED64, LENGTH, VARINT, BrokenWire, fields, varint
 
 _WIRES = {
@@ -22,7 +23,7 @@ _WIRES = {
 }  # all other types of the schema are VARINT
 
 
-def decode_strictly(data: bytes, message_class, path: str):
+def decode_strictly(data: bytes, message_class: type[Message], path: str) -> Message:
     """``data`` as a message; ProtoError if it is damaged or has fields that Caffe's schema lacks."""
     strange = stranger(data, message_class.DESCRIPTOR)
     if strange:
@@ -33,7 +34,7 @@ def decode_strictly(data: bytes, message_class, path: str):
     return message
 
 
-def decode(data: bytes, message_class, path: str, wanted: str):
+def decode(data: bytes, message_class: type[Message], path: str, wanted: str) -> Message:
     """``data`` as a message, fields that Caffe's schema lacks laid aside; ProtoError if it does not decode."""
     try:
         message = message_class.FromString(data)
@@ -45,7 +46,7 @@ def decode(data: bytes, message_class, path: str, wanted: str):
     return message
 
 
-def _foreign_text(message) -> str:
+def _foreign_text(message: Message) -> str:
     """The name of the first field of text, at any depth, that holds none in UTF-8: protobuf hands it out as bytes."""
     for field, value in message.ListFields():
         values = value if is_repeated(field) else [value]
@@ -61,7 +62,7 @@ def _foreign_text(message) -> str:
     return ""
 
 
-def _why(data: bytes, descriptor) -> str:
+def _why(data: bytes, descriptor: Descriptor) -> str:
     """Why ``data`` does not decode: it ends too early, or it is another schema's."""
     try:
         for _ in fields(data):
@@ -72,7 +73,7 @@ def _why(data: bytes, descriptor) -> str:
     return f"{strange} (damaged, or written by a fork of Caffe)"
 
 
-def stranger(data, descriptor) -> str:
+def stranger(data: bytes | memoryview, descriptor: Descriptor) -> str:
     """The first field of ``data``, at any depth, that is none of ``descriptor``'s, in words; "" if all are."""
     view = memoryview(data)
     try:
@@ -88,7 +89,7 @@ def stranger(data, descriptor) -> str:
     return ""
 
 
-def _wrong(field, wire: int, payload) -> str:
+def _wrong(field: F, wire: int, payload: memoryview) -> str:
     """What is wrong with one value of a known field; "" if nothing is."""
     own = _WIRES.get(field.type, VARINT)
     if wire != own and not (is_repeated(field) and wire == LENGTH):
@@ -107,7 +108,7 @@ def _wrong(field, wire: int, payload) -> str:
     return ""
 
 
-def _label(field, payload) -> str:
+def _label(field: F, payload: memoryview) -> str:
     """A message inside another as an error names it: a layer by its name."""
     name = field.message_type.fields_by_name.get("name")
     if field.name in ("layer", "layers") and name is not None:

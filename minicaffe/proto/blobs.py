@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ProtoError, plural, shape_text
 from . import caffe_pb2
 from .binary import stranger
+from .schema import Message
 from .wire import fields, length_field
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobProto
 _LEGACY = ("num", "channels", "height", "width")
@@ -18,7 +23,7 @@ MOST_AXES, MOST_NUMBERS = 32, 2**31 - 1
 """The bounds of Caffe's blobs."""
 
 
-def blob_shape(blob) -> tuple[int, ...]:
+def blob_shape(blob: Message) -> tuple[int, ...]:
     """The extents of a BlobProto, from ``shape`` or the older num, channels, height and width.
 
     ProtoError if it has neither, a negative extent, or more axes or numbers than a blob can have.
@@ -34,7 +39,7 @@ def blob_shape(blob) -> tuple[int, ...]:
     return shape
 
 
-def array_from_blob(blob) -> np.ndarray:
+def array_from_blob(blob: Message) -> np.ndarray:
     """The data of a BlobProto as a new array of its shape: float64 if it holds doubles, else float32.
 
     ProtoError if the number of values does not fit the shape.
@@ -55,7 +60,7 @@ def array_from_blob(blob) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("="), copy=False).reshape(shape)
 
 
-def blob_from_array(array, diff=None):
+def blob_from_array(array: ArrayLike, diff: ArrayLike | None = None) -> Message:
     """A BlobProto with the shape and data of ``array``, and ``diff`` of the same shape if given.
 
     float64 is kept; anything else is stored as float32.
@@ -65,7 +70,7 @@ def blob_from_array(array, diff=None):
     return blob
 
 
-def fill_blob(blob, array, diff=None) -> None:
+def fill_blob(blob: Message, array: ArrayLike, diff: ArrayLike | None = None) -> None:
     """``blob_from_array`` into an empty BlobProto that stands in a message already."""
     array = np.asarray(array)
     blob.shape.dim.extend(array.shape)

@@ -14,6 +14,7 @@ from ..errors import ProtoError, did_you_mean
 from . import caffe_pb2
 from .binary import decode
 from .kinds import DESCRIBED, kind_of
+from .schema import Message
 
 LARGEST = 2**31 - 1  # protobuf's limit for one message, in bytes
 
@@ -24,7 +25,7 @@ _KINDS = {
 }
 
 
-def read_bytes(path, wanted: str) -> bytes:
+def read_bytes(path: str | os.PathLike, wanted: str) -> bytes:
     """The content of a file; ProtoError, which says what was ``wanted``, if there is none."""
     path = os.fspath(path)
     try:
@@ -42,7 +43,7 @@ def read_bytes(path, wanted: str) -> bytes:
         raise ProtoError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def write_whole(path, data: bytes) -> None:
+def write_whole(path: str | os.PathLike, data: bytes) -> None:
     """Write a file whole or not at all; see ``replace_whole``."""
 
     def fill(temporary: str) -> None:
@@ -52,7 +53,7 @@ def write_whole(path, data: bytes) -> None:
     replace_whole(path, fill)
 
 
-def replace_whole(path, fill: Callable[[str], None]) -> None:
+def replace_whole(path: str | os.PathLike, fill: Callable[[str], None]) -> None:
     """Write a file whole or not at all: ``fill`` a temporary file beside it, flush it to the disk, then rename.
 
     ProtoError if that fails; then the file is as it was before.
@@ -100,7 +101,7 @@ def _flush_folder(folder: str) -> None:
             os.close(handle)
 
 
-def read_message(path, message_class):
+def read_message(path: str | os.PathLike, message_class: type[Message]) -> Message:
     """A binary message from a file; ProtoError if it is of another kind, cut short or damaged."""
     kind, wanted = _KINDS.get(message_class, (None, f"a binary {message_class.DESCRIPTOR.name}"))
     if os.path.isfile(path) and os.path.getsize(path) > LARGEST:
@@ -123,6 +124,6 @@ def _learned_net(found: str, data: bytes) -> str:
     return f'; did you mean its learned_net "{name}"?' if name else ""
 
 
-def write_message(path, message) -> None:
+def write_message(path: str | os.PathLike, message: Message) -> None:
     """Write a message in binary form, whole or not at all."""
     write_whole(path, message.SerializeToString())

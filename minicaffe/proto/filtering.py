@@ -6,9 +6,10 @@ from collections.abc import Collection
 
 from ..errors import ProtoError
 from . import caffe_pb2
+from .schema import Message
 
 
-def filter_net(param, phase: str, level: int = 0, stages: Collection[str] = ()) -> list[int]:
+def filter_net(param: Message, phase: str, level: int = 0, stages: Collection[str] = ()) -> list[int]:
     """Indices of the layers of a NetParameter that are kept, for ``phase`` "TRAIN" or "TEST".
 
     A layer with ``include`` rules is kept if one of them is met, one with ``exclude`` rules if none is.
@@ -18,7 +19,7 @@ def filter_net(param, phase: str, level: int = 0, stages: Collection[str] = ()) 
     return [index for index, layer in enumerate(param.layer) if _kept(layer, state)]
 
 
-def _kept(layer, state) -> bool:
+def _kept(layer: Message, state: tuple[int, int, set[str]]) -> bool:
     if layer.include and layer.exclude:
         raise ProtoError(f'layer "{layer.name}" has both include and exclude rules, expected one kind')
     if layer.include:
@@ -26,7 +27,7 @@ def _kept(layer, state) -> bool:
     return not any(_met(rule, state) for rule in layer.exclude)
 
 
-def _met(rule, state) -> bool:
+def _met(rule: Message, state: tuple[int, int, set[str]]) -> bool:
     phase, level, stages = state
     return (
         (not rule.HasField("phase") or rule.phase == phase)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _RESUME = "minicaffe_resume"
 
 
-def load_h5py():
+def load_h5py() -> ModuleType:
     """The module h5py; UsageError where it is not installed."""
     try:
         import h5py
@@ -29,7 +31,7 @@ def load_h5py():
     return h5py
 
 
-def is_hdf5(path) -> bool:
+def is_hdf5(path: str | os.PathLike) -> bool:
     """Whether ``path`` is an HDF5 file, by its content; False where it cannot be read."""
     try:
         with open(path, "rb") as file:
@@ -38,13 +40,13 @@ def is_hdf5(path) -> bool:
         return False
 
 
-def read_weights_hdf5(path) -> dict[str, list[np.ndarray | None]]:
+def read_weights_hdf5(path: str | os.PathLike) -> dict[str, list[np.ndarray | None]]:
     """As ``read_weights``; None stands for a parameter that the file keeps with another layer."""
     with _Reader(path, "weights in HDF5") as file:
         return dict(_layers(file, file.group("data"), ""))
 
 
-def write_weights_hdf5(path, layers: Iterable[tuple]) -> None:
+def write_weights_hdf5(path: str | os.PathLike, layers: Iterable[tuple]) -> None:
     """Write weights, whole or not at all. ``layers`` are (name, [(array, diff or None, owned), ...])."""
     h5py = load_h5py()
     layers = [(name, list(blobs)) for name, blobs in layers]
@@ -70,7 +72,7 @@ def write_weights_hdf5(path, layers: Iterable[tuple]) -> None:
     replace_whole(path, fill)
 
 
-def read_state_hdf5(path) -> tuple[int, str, int, list[np.ndarray], bytes | None]:
+def read_state_hdf5(path: str | os.PathLike) -> tuple[int, str, int, list[np.ndarray], bytes | None]:
     """(iteration, learned_net, current_step, history, resume or None) of a solver state."""
     with _Reader(path, "a solver state in HDF5") as file:
         history = _numbered(file, file.group("history"), "history")
@@ -82,7 +84,9 @@ def read_state_hdf5(path) -> tuple[int, str, int, list[np.ndarray], bytes | None
         return file.integer("iter"), os.fsdecode(learned), file.integer("current_step"), arrays, resume
 
 
-def write_state_hdf5(path, iteration: int, learned_net: str, step: int, history: Iterable, resume: bytes) -> None:
+def write_state_hdf5(
+    path: str | os.PathLike, iteration: int, learned_net: str, step: int, history: Iterable, resume: bytes
+) -> None:
     """Write a solver state, whole or not at all."""
     h5py = load_h5py()
 
@@ -99,7 +103,7 @@ def write_state_hdf5(path, iteration: int, learned_net: str, step: int, history:
     replace_whole(path, fill)
 
 
-def _write_text(h5py, file, name: str, text: bytes) -> None:
+def _write_text(h5py: ModuleType, file: Any, name: str, text: bytes) -> None:
     """A scalar of bytes with a zero at the end: Caffe reads up to it."""
     kind = h5py.h5t.TypeID.copy(h5py.h5t.C_S1)
     kind.set_size(len(text) + 1)
@@ -108,7 +112,7 @@ def _write_text(h5py, file, name: str, text: bytes) -> None:
     dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(text, f"S{len(text) + 1}"), kind)
 
 
-def _layers(file: _Reader, group, name: str) -> Iterator[tuple[str, list]]:
+def _layers(file: _Reader, group: Any, name: str) -> Iterator[tuple[str, list]]:
     """(name, arrays) of the layers in a group; a layer named "a/b" is the group b in the group a."""
     inner = [key for key in group if hasattr(group[key], "keys")]
     arrays = _numbered(file, [key for key in group if key not in inner], f"data/{name}".rstrip("/"))
@@ -136,7 +140,7 @@ def _numbered(file: _Reader, names: Iterable[str], place: str) -> list[np.ndarra
 class _Reader:
     """An open file whose every fault is a ProtoError that says what was ``wanted``."""
 
-    def __init__(self, path, wanted: str):
+    def __init__(self, path: str | os.PathLike, wanted: str) -> None:
         self.path, self.wanted = path, wanted
         h5py = load_h5py()
         try:
@@ -144,19 +148,19 @@ class _Reader:
         except OSError as error:
             raise self._damaged(error) from None
 
-    def __enter__(self):
+    def __enter__(self) -> _Reader:
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.file.close()
         faults = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
         if isinstance(error, faults) and not isinstance(error, MinicaffeError):
             raise self._damaged(error) from None
 
-    def _damaged(self, error) -> ProtoError:
+    def _damaged(self, error: Exception) -> ProtoError:
         return ProtoError(f"{self.path}: is cut short or damaged, expected {self.wanted} ({_one_line(error)})")
 
-    def group(self, name: str):
+    def group(self, name: str) -> Any:
         if name not in self.file or not hasattr(self.file[name], "keys"):
             found = ", ".join(f"/{key}" for key in list(self.file)[:6]) or "nothing"
             raise ProtoError(f"{self.path}: holds {found} and no group /{name}, expected {self.wanted}")
@@ -176,5 +180,5 @@ class _Reader:
         return int(array.item())
 
 
-def _one_line(error) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -6,13 +6,13 @@ in the file a layer stood.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from ..errors import ProtoError, did_you_mean
 from . import caffe_pb2
-from .schema import is_repeated
+from .schema import Message, is_repeated
 from .tokens import Token, tokenize, tokens_of
 from .values import expected, scalar
 
@@ -54,7 +54,7 @@ class _Open(NamedTuple):
     token: Token
 
 
-def parse(text: str, message_class, file_name: str):
+def parse(text: str, message_class: type[Message], file_name: str) -> tuple[Message, Place]:
     """Read ``text`` as one message; returns it and its Place, which holds the faults.
 
     ProtoError where the text cannot be followed any further. If there were faults before that, it is about the first.
@@ -81,7 +81,7 @@ def root_of(text: str, file_name: str) -> str:
     return ""
 
 
-def kind_text(descriptor) -> str:
+def kind_text(descriptor: Descriptor) -> str:
     """A message as an outermost one is called: "a net", "a solver", or its name."""
     return next((kind for kind, root in _ROOTS.items() if root.name == descriptor.name), descriptor.name)
 
@@ -94,7 +94,7 @@ class _Parser:
         self.stack: list[_Open] = []
         self.place = self.outermost = Place("", 1, 1, [], [])
 
-    def parse(self, message_class):
+    def parse(self, message_class: type[Message]) -> Message:
         message = message_class()
         kind = kind_text(message.DESCRIPTOR)
         if self.now.kind == "end":
@@ -119,7 +119,7 @@ class _Parser:
         """The next token's text if it is one of ``symbols``, else ""."""
         return self.take().text if self.now.kind == "symbol" and self.now.text in symbols else ""
 
-    def fail(self, token: Token, sentence: str):
+    def fail(self, token: Token, sentence: str) -> NoReturn:
         raise ProtoError(f"{self.file_name}:{token.line}:{token.column}: {sentence}")
 
     def fault(self, token: Token, sentence: str) -> None:
@@ -129,7 +129,7 @@ class _Parser:
 
     # -- grammar ---------------------------------------------------------------------------------------------
 
-    def body(self, message, close: str | None) -> None:
+    def body(self, message: Message, close: str | None) -> None:
         """Fields up to ``close`` (None: the end of the file)."""
         opened = self.stack[-1]
         seen: dict[str, Token] = {}
@@ -148,7 +148,7 @@ class _Parser:
                 if "." not in missing:  # else it was noted where the part ended
                     self.fault(opened.token, f'{opened.label} lacks "{missing}"')
 
-    def field(self, message, token: Token, seen: dict[str, Token]) -> None:
+    def field(self, message: Message, token: Token, seen: dict[str, Token]) -> None:
         """One field, whose name is ``token``."""
         opened = self.stack[-1]
         if token.kind != "word":
@@ -178,7 +178,7 @@ class _Parser:
             self.value(message, field, repeated, token)
         self.take_symbol(",;")
 
-    def value(self, message, field, repeated: bool, named: Token) -> None:
+    def value(self, message: Message, field: FieldDescriptor, repeated: bool, named: Token) -> None:
         """One value of a field whose name is ``named``: in a list, there are several."""
         around, in_net = self.place, self.stack[-1].descriptor.full_name == _NET
         if in_net or len(self.stack) == 1:
@@ -192,7 +192,7 @@ class _Parser:
             self.scalar(message, field, repeated)
         self.place = around
 
-    def message(self, message, field, repeated: bool):
+    def message(self, message: Message, field: FieldDescriptor, repeated: bool) -> Message:
         """One value in braces; returns it."""
         token = self.now
         brace = self.take_symbol("{<")
@@ -206,7 +206,7 @@ class _Parser:
         self.stack.pop()
         return part
 
-    def scalar(self, message, field, repeated: bool) -> None:
+    def scalar(self, message: Message, field: FieldDescriptor, repeated: bool) -> None:
         """One value of another kind."""
         first, sign = self.now, self.take_symbol("-")
         tokens = self.take_words()
@@ -229,7 +229,7 @@ class _Parser:
             tokens.append(self.take())
         return tokens
 
-    def name_layer(self, layer) -> None:
+    def name_layer(self, layer: Message) -> None:
         """End the faults of a layer with its name and type: by its type, it may be another program's."""
         words = [f'layer "{layer.name}"'] if layer.name else []
         words += [f'type "{layer.type}"'] if layer.type and isinstance(layer.type, str) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +15,13 @@ from .blobs import array_from_blob, fill_blob
 from .files import read_message, replace_whole, write_message
 from .hdf5 import is_hdf5, load_h5py
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 Patch = Mapping[str, Mapping[int, np.ndarray]]
 
 
-def patch_weights(source, out, patch: Patch) -> None:
+def patch_weights(source: str | os.PathLike, out: str | os.PathLike, patch: Patch) -> None:
     """Write ``source``, binary or HDF5, to ``out`` with the blobs of ``patch`` (layer -> number -> values) in it.
 
     The values take the shape and the type of those that they replace. ``out`` is written whole or not at all, and may
@@ -65,7 +69,7 @@ def _missing(source: str, name: str, number: int) -> WeightsError:
     return WeightsError(f'{source}: has no blob {number} of a layer "{name}"; expected the weights of this net')
 
 
-def _in_place_of(old: np.ndarray, new, source: str, name: str, number: int) -> np.ndarray:
+def _in_place_of(old: np.ndarray, new: ArrayLike, source: str, name: str, number: int) -> np.ndarray:
     new = np.asarray(new)
     if new.size != old.size:
         raise WeightsError(

@@ -11,6 +11,7 @@ from . import caffe_pb2
 from .files import read_bytes, write_whole
 from .formatting import format_text
 from .kinds import kind_of
+from .schema import Message
 from .text import net_file, net_of, parse_text, text_of
 from .tokens import tokenize
 from .upgrade import upgrade_solver_type
@@ -27,7 +28,7 @@ class Rewritten(NamedTuple):
     notes: tuple[str, ...]
 
 
-def rewrite(source, out) -> Rewritten:
+def rewrite(source: str | os.PathLike, out: str | os.PathLike) -> Rewritten:
     """Read a net (text or binary) or a solver, and write its present form to ``out``, whole or not at all.
 
     A net is written as text, but in binary form where the name of ``out`` asks for it, or where ``source`` is a
@@ -67,7 +68,7 @@ def _is_solver(text: str, path: str) -> bool:
     return len(names & set(solver.fields_by_name)) > len(names & set(net.fields_by_name))
 
 
-def _upgrade_inline(param, path: str) -> list[str]:
+def _upgrade_inline(param: Message, path: str) -> list[str]:
     """Upgrade the nets that stand in a solver."""
     notes = []
     for field in ("net_param", "train_net_param"):
@@ -78,7 +79,7 @@ def _upgrade_inline(param, path: str) -> list[str]:
     return notes
 
 
-def _upgrade_one(net, path: str, name: str) -> list[str]:
+def _upgrade_one(net: Message, path: str, name: str) -> list[str]:
     upgraded = net_file(net, path)
     net.CopyFrom(upgraded.param)
     return [f"{name}: {note}" for note in upgraded.notes]

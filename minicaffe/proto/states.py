@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class TrainingState:
     resume: Any = None
 
 
-def read_training_state(path) -> TrainingState:
+def read_training_state(path: str | os.PathLike) -> TrainingState:
     """The state in a file of either form, told by its content. ProtoError if it is something else, or damaged."""
     if is_hdf5(path):
         iteration, learned, step, history, resume = read_state_hdf5(path)
@@ -42,7 +43,7 @@ def read_training_state(path) -> TrainingState:
     return TrainingState(state.iter, state.learned_net, state.current_step, history, resume)
 
 
-def write_training_state(path, state: TrainingState, hdf5: bool = False) -> None:
+def write_training_state(path: str | os.PathLike, state: TrainingState, hdf5: bool = False) -> None:
     """Write a state, whole or not at all. WeightsError if it is more than a binary file can hold."""
     if hdf5:
         resume = state.resume.SerializeToString()

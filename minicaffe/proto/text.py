@@ -17,6 +17,7 @@ from .binary import decode_strictly
 from .files import read_bytes
 from .kinds import DESCRIBED, kind_of
 from .parser import Fault, Place, parse, root_of
+from .schema import Message
 from .upgrade import upgrade_net, upgrade_solver
 
 _NOWHERE = Place("", 0, 0, [], [])
@@ -54,7 +55,7 @@ class SolverFile:
     text: str = ""
 
 
-def read_net(path, strict: bool = True) -> NetFile:
+def read_net(path: str | os.PathLike, strict: bool = True) -> NetFile:
     """The net of a file: a prototxt, or a binary net such as a caffemodel; its content tells which.
 
     Unless ``strict``, unknown fields and wrong values of a prototxt are left out, and told in ``faults``.
@@ -78,7 +79,7 @@ def parse_net(text: str, file_name: str = "<text>", strict: bool = True) -> NetF
     return _net_file(param, file_name, place)
 
 
-def net_file(param, path: str = "<net>", place: Place | None = None) -> NetFile:
+def net_file(param: Message, path: str = "<net>", place: Place | None = None) -> NetFile:
     """A NetFile for a copy of a NetParameter that is there already, such as a solver's ``net_param`` at ``place``."""
     copy = caffe_pb2.NetParameter()
     copy.CopyFrom(param)
@@ -90,7 +91,7 @@ def _refuse(faults: list[Fault]) -> None:
         raise ProtoError("\n".join(fault.text for fault in faults))
 
 
-def _net_file(param, path: str, whole: Place) -> NetFile:
+def _net_file(param: Message, path: str, whole: Place) -> NetFile:
     places = whole.parts
     form = "layers" if param.layers else "layer"
     of_layers = [place for place in places if place.field == form]
@@ -114,7 +115,7 @@ def _net_file(param, path: str, whole: Place) -> NetFile:
     return NetFile(param, path, os.path.dirname(path), lines, notes, told)
 
 
-def is_solver(path) -> bool:
+def is_solver(path: str | os.PathLike) -> bool:
     """Whether a file is a solver in a prototxt, as its fields tell; False for a file that cannot be read."""
     path = os.fspath(path)
     if not os.path.isfile(path):
@@ -126,12 +127,12 @@ def is_solver(path) -> bool:
         return False
 
 
-def read_solver(path):
+def read_solver(path: str | os.PathLike) -> Message:
     """The SolverParameter of a prototxt file; its inline nets are left as they stand (see ``net_file``)."""
     return read_solver_file(path).param
 
 
-def read_solver_file(path, strict: bool = True) -> SolverFile:
+def read_solver_file(path: str | os.PathLike, strict: bool = True) -> SolverFile:
     """The solver of a prototxt file, with the notes of its upgrade. Unless ``strict``, its nets may have faults."""
     path = os.fspath(path)
     wanted = "a solver in a prototxt"
@@ -149,7 +150,7 @@ def read_solver_file(path, strict: bool = True) -> SolverFile:
     return SolverFile(param, path, os.path.dirname(path), notes, nets, text)
 
 
-def parse_text(text: str, message_class, file_name: str = "<text>"):
+def parse_text(text: str, message_class: type[Message], file_name: str = "<text>") -> Message:
     """``text`` as one message of any class of ``caffe_pb2``, without upgrades."""
     message, place = parse(text, message_class, file_name)
     _refuse(place.all_faults()[:1])

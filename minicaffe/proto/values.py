@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import Any
 
+from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.descriptor import FieldDescriptor as F
 
 from ..errors import did_you_mean
@@ -25,7 +27,7 @@ _RANGE = {
 }
 
 
-def expected(field) -> str:
+def expected(field: F) -> str:
     """What a scalar field takes, in words."""
     if field.cpp_type == F.CPPTYPE_ENUM:
         return "one of " + ", ".join(value.name for value in field.enum_type.values)
@@ -36,7 +38,7 @@ def expected(field) -> str:
     return "a string in quotes" if field.cpp_type == F.CPPTYPE_STRING else "a number"
 
 
-def scalar(field, sign: str, tokens: list[Token]):
+def scalar(field: F, sign: str, tokens: list[Token]) -> bool | float | str | bytes:
     """The value that ``field`` takes from a sign ("" or "-") and tokens (several: strings, to be joined).
 
     Raises ValueError with the sentence, without the place.
@@ -64,7 +66,7 @@ def scalar(field, sign: str, tokens: list[Token]):
     raise ValueError(f'"{field.name}" takes {expected(field)}; found {sign}{token}{near}')
 
 
-def _string(field, tokens: list[Token]):
+def _string(field: F, tokens: list[Token]) -> str | bytes:
     try:
         raw = b"".join(unescape(token.text) for token in tokens)
         return raw if field.type == F.TYPE_BYTES else raw.decode()
@@ -76,7 +78,7 @@ def _bool(text: str) -> bool | None:
     return text in _TRUE if text in _TRUE + _FALSE else None
 
 
-def _enum(enum, sign: str, token: Token) -> int | None:
+def _enum(enum: EnumDescriptor, sign: str, token: Token) -> int | None:
     if token.kind == "word" and not sign:
         value = enum.values_by_name.get(token.text)
         return None if value is None else value.number
@@ -84,7 +86,7 @@ def _enum(enum, sign: str, token: Token) -> int | None:
     return number if number in enum.values_by_number else None
 
 
-def _integer(field, sign: str, token: Token) -> int | None:
+def _integer(field: F, sign: str, token: Token) -> int | None:
     number = _number(sign, token)
     if number is None:
         return None
@@ -110,7 +112,7 @@ def _float(sign: str, token: Token) -> float | None:
     return float(sign + (match.group(1) if match else token.text))
 
 
-def value_text(field, value) -> str:
+def value_text(field: F, value: Any) -> str:
     """A scalar as Caffe's log shows it: the fewest digits, up to nine or seventeen, that read back the same."""
     if field.cpp_type == F.CPPTYPE_ENUM:
         known = field.enum_type.values_by_number.get(value)

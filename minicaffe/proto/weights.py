@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +13,15 @@ from . import caffe_pb2
 from .blobs import array_from_blob, fill_blob
 from .files import LARGEST, read_message, write_message
 from .hdf5 import is_hdf5, read_weights_hdf5
+from .schema import Message
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _LARGEST = LARGEST - (1 << 24)  # the rest is for the options of layers, shapes and names
 
 
-def read_weights(path) -> dict[str, list[np.ndarray | None]]:
+def read_weights(path: str | os.PathLike) -> dict[str, list[np.ndarray | None]]:
     """The blobs of each layer of a caffemodel that has any, by the layer's name, in the order of the file.
 
     Takes the present form of layers and the older two, and HDF5, told by the content; there None stands for a
@@ -39,7 +45,7 @@ def read_weights(path) -> dict[str, list[np.ndarray | None]]:
     return weights
 
 
-def write_weights(path, net_name: str, layers: Iterable[tuple]) -> None:
+def write_weights(path: str | os.PathLike, net_name: str, layers: Iterable[tuple]) -> None:
     """Write a caffemodel, whole or not at all.
 
     ``layers`` are (LayerParameter, [(array, diff or None), ...]): the layer as the net has it, ``phase`` included, and
@@ -58,7 +64,7 @@ def write_weights(path, net_name: str, layers: Iterable[tuple]) -> None:
     write_message(path, net)
 
 
-def check_size(path, size: int, what: str) -> None:
+def check_size(path: str | os.PathLike, size: int, what: str) -> None:
     """Raise WeightsError where ``size`` bytes are more than one protobuf message can hold."""
     if size > _LARGEST:
         raise WeightsError(
@@ -67,17 +73,17 @@ def check_size(path, size: int, what: str) -> None:
         )
 
 
-def read_state(path):
+def read_state(path: str | os.PathLike) -> Message:
     """The SolverState of a binary solverstate."""
     return read_message(path, caffe_pb2.SolverState)
 
 
-def write_state(path, state) -> None:
+def write_state(path: str | os.PathLike, state: Message) -> None:
     """Write a SolverState, whole or not at all."""
     write_message(path, state)
 
 
-def read_mean(path) -> np.ndarray:
+def read_mean(path: str | os.PathLike) -> np.ndarray:
     """The mean image of a binaryproto, (channels, height, width) float32."""
     try:
         array = array_from_blob(read_message(path, caffe_pb2.BlobProto))
@@ -90,7 +96,7 @@ def read_mean(path) -> np.ndarray:
     return array.astype(np.float32, copy=False)
 
 
-def write_mean(path, mean) -> None:
+def write_mean(path: str | os.PathLike, mean: ArrayLike) -> None:
     """Write a mean image (channels, height, width) as Caffe's tools do: one image in the older form of shape."""
     blob = caffe_pb2.BlobProto()
     fill_blob(blob, np.asarray(mean, np.float32))

@@ -21,7 +21,7 @@ class BrokenWire(ValueError):
     """The bytes end inside a field, or are no fields at all."""
 
 
-def fields(data) -> Iterator[Field]:
+def fields(data: bytes | memoryview) -> Iterator[Field]:
     """The outermost fields of a message; BrokenWire where they stop making sense.
 
     A last field that is cut off is still given; its ``stop`` lies beyond the end.
@@ -52,7 +52,7 @@ def length_field(number: int, payload: bytes) -> bytes:
     return _to_varint(number << 3 | LENGTH) + _to_varint(len(payload)) + payload
 
 
-def varint(data, offset: int) -> tuple[int, int]:
+def varint(data: bytes | memoryview, offset: int) -> tuple[int, int]:
     """The number that begins at ``offset``, and where it ends; BrokenWire if it does not end."""
     value = 0
     for shift in range(0, 70, 7):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from ...errors import ProtoError, plural
+from ..schema import Message
 from .batch_norm import drop_batch_norm_params
 from .inputs import inputs_to_layer
 from .solver import upgrade_solver, upgrade_solver_type
@@ -29,7 +30,7 @@ class Upgraded(NamedTuple):
     origins: tuple[int | None, ...]
 
 
-def upgrade_net(param, at: Callable[[int | str], str], faulty: Collection[int] = ()) -> Upgraded:
+def upgrade_net(param: Message, at: Callable[[int | str], str], faulty: Collection[int] = ()) -> Upgraded:
     """Bring a NetParameter to the present form.
 
     In Caffe's order: V0 layers become V1, V1 layers present ones; options of transformation found in a data layer's

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...errors import ProtoError, plural
+from ..schema import Message
 
 
-def _learns(options) -> bool:
+def _learns(options: Message) -> bool:
     """Whether it is NVIDIA's, whose parameters 3 and 4 are learned."""
     return options.scale_bias or options.HasField("scale_filler") or options.HasField("bias_filler")
 
 
-def drop_batch_norm_params(param, place: Callable[[int], str]) -> tuple[str, ...]:
+def drop_batch_norm_params(param: Message, place: Callable[[int], str]) -> tuple[str, ...]:
     """Clear the ``param`` of BatchNorm layers; returns the note. ProtoError for an ``lr_mult`` other than 0."""
     changed = 0
     for index, layer in enumerate(param.layer):

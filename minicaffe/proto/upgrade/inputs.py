@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from ...errors import ProtoError, plural
 from .. import caffe_pb2
+from ..schema import Message
 
 _FIELDS = ("input", "input_shape", "input_dim")
 
 
-def inputs_to_layer(param, at: Callable[[str], str]) -> tuple[str, ...]:
+def inputs_to_layer(param: Message, at: Callable[[str], str]) -> tuple[str, ...]:
     """Put an Input layer first in place of the net's own inputs; returns the note.
 
     Inputs without any shape are dropped where the layers carry blobs: old caffemodels name theirs so. Otherwise a
@@ -33,7 +34,7 @@ def inputs_to_layer(param, at: Callable[[str], str]) -> tuple[str, ...]:
     return (f"made {plural(count, 'input')} of the net an Input layer",)
 
 
-def _shapes(param, place: str) -> list[tuple[int, ...]]:
+def _shapes(param: Message, place: str) -> list[tuple[int, ...]]:
     """One shape for each input."""
     count, dims = len(param.input), param.input_dim
     shapes = [tuple(shape.dim) for shape in param.input_shape]

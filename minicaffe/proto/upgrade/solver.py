@@ -6,6 +6,7 @@ import os
 
 from ...errors import ProtoError
 from .. import caffe_pb2
+from ..schema import Message
 
 _TYPES = {
     caffe_pb2.SolverParameter.SGD: "SGD",
@@ -17,7 +18,7 @@ _TYPES = {
 }
 
 
-def upgrade_solver(param, path: str) -> tuple[str, ...]:
+def upgrade_solver(param: Message, path: str) -> tuple[str, ...]:
     """Bring a SolverParameter read from ``path`` to the present form; returns the notes.
 
     ``solver_type`` becomes ``type``; an absent ``snapshot_prefix`` becomes the file's own name, one that is a folder
@@ -34,7 +35,7 @@ def upgrade_solver(param, path: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def upgrade_solver_type(param, path: str) -> tuple[str, ...]:
+def upgrade_solver_type(param: Message, path: str) -> tuple[str, ...]:
     """``solver_type`` becomes ``type``; returns the note. ProtoError if both are given."""
     if not param.HasField("solver_type"):
         return ()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...errors import ProtoError, plural
+from ..schema import Message
 
 _OPTIONS = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param"}
 _FIELDS = ("scale", "mean_file", "crop_size", "mirror")
 
 
-def move_transforms(param, place: Callable[[int], str]) -> tuple[str, ...]:
+def move_transforms(param: Message, place: Callable[[int], str]) -> tuple[str, ...]:
     """Move them to ``transform_param``; returns the note.
 
     ProtoError where both are given and differ. Departures from Caffe: there, the old field wins in V1 layers, and is
@@ -39,7 +40,7 @@ def move_transforms(param, place: Callable[[int], str]) -> tuple[str, ...]:
     return (f"moved {', '.join(moved)} of {plural(changed, 'data layer')} to transform_param",) if changed else ()
 
 
-def _text(value) -> str:
+def _text(value: bool | float | str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"

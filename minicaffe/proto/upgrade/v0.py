@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from ...errors import ProtoError, did_you_mean, plural
 from .. import caffe_pb2
-from ..schema import is_repeated
+from ..schema import Message, is_repeated
 
 TYPES = {
     "accuracy": "ACCURACY",
@@ -89,12 +89,12 @@ _TRANSFORMS = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size
 _OF_LAYER = ("name", "blobs", "blobs_lr", "weight_decay")  # the same in V1
 
 
-def is_v0(param) -> bool:
+def is_v0(param: Message) -> bool:
     """Whether any layer of a net is of the V0 form."""
     return any(layer.HasField("layer") for layer in param.layers)
 
 
-def v0_to_v1(param, at: Callable[[int], str]) -> list[int]:
+def v0_to_v1(param: Message, at: Callable[[int], str]) -> list[int]:
     """Turn ``param.layers`` from V0 into V1, padding merged; returns the index that each had before.
 
     ProtoError for an unknown type, a field that a layer's type does not take, a V1 layer among them, and padding that
@@ -114,7 +114,7 @@ def v0_to_v1(param, at: Callable[[int], str]) -> list[int]:
     return [index for index, _ in merged]
 
 
-def _check_form(outer, place: str) -> None:
+def _check_form(outer: Message, place: str) -> None:
     if not outer.HasField("layer"):
         raise ProtoError(
             f'{place}: layer "{outer.name}" is of Caffe\'s V1 form, others of this net are of V0; expected one form'
@@ -127,7 +127,7 @@ def _check_form(outer, place: str) -> None:
         )
 
 
-def merge_padding(param, at: Callable[[int], str]) -> list[tuple[int, Any]]:
+def merge_padding(param: Message, at: Callable[[int], str]) -> list[tuple[int, Any]]:
     """Copies of all V0 layers but the padding, which becomes ``pad`` of those that read it, with their indices."""
     writer: dict[str, int] = {}  # blob: the last layer that writes it
     kept: list[tuple[int, Any]] = []
@@ -155,7 +155,7 @@ def merge_padding(param, at: Callable[[int], str]) -> list[tuple[int, Any]]:
     return kept
 
 
-def _why_not(reader, padding) -> str:
+def _why_not(reader: Message, padding: Message) -> str:
     """Why ``padding`` cannot be merged into ``reader``; "" if it can."""
     found = [field.name for field, _ in padding.layer.ListFields() if field.name not in ("name", "type", "pad")]
     if reader.layer.type not in _WINDOWS:
@@ -172,7 +172,7 @@ def _why_not(reader, padding) -> str:
     return ""
 
 
-def v1_layer(outer):
+def v1_layer(outer: Message) -> Message:
     """The V1LayerParameter of a V0 layer other than padding; ValueError with the sentence if there is none."""
     old = outer.layer
     if old.type not in TYPES:
@@ -194,7 +194,7 @@ def v1_layer(outer):
     return new
 
 
-def _put(message, name: str, value) -> None:
+def _put(message: Message, name: str, value: Any) -> None:
     """Set a field; a repeated one gets the value, or all of them."""
     field = message.DESCRIPTOR.fields_by_name[name]
     if is_repeated(field):

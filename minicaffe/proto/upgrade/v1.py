@@ -8,7 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from ...errors import ProtoError
 from .. import caffe_pb2
-from ..schema import is_repeated
+from ..schema import Message, is_repeated
 
 _V1 = caffe_pb2.V1LayerParameter
 TYPES = {
@@ -57,7 +57,7 @@ TYPES = {
 _OF_PARAMS = {"param": "name", "blob_share_mode": "share_mode", "blobs_lr": "lr_mult", "weight_decay": "decay_mult"}
 
 
-def v1_to_present(param, place: Callable[[int], str], faulty: Collection[int] = ()) -> None:
+def v1_to_present(param: Message, place: Callable[[int], str], faulty: Collection[int] = ()) -> None:
     """Replace ``param.layers``, all of V1, by ``param.layer``; ProtoError for a layer without a type.
 
     A layer without a type is left so where its index is among the ``faulty``.
@@ -70,7 +70,7 @@ def v1_to_present(param, place: Callable[[int], str], faulty: Collection[int] = 
     param.ClearField("layers")
 
 
-def present_layer(old, new, faulty: bool = False) -> None:
+def present_layer(old: Message, new: Message, faulty: bool = False) -> None:
     """Fill the empty LayerParameter ``new`` from a V1LayerParameter; ValueError with the sentence if that cannot be."""
     if old.type == _V1.NONE and not faulty:
         raise ValueError("has no type; expected one such as CONVOLUTION")
