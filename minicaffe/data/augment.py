@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from ..errors import DataError, LayerError, plural, shape_text
 from .draws import draw
 from .noise import apply_noise, check_noise
 from .warping import RESIZE, turn
+
+if TYPE_CHECKING:
+    from ..proto import Message
 
 __all__ = ["Augmentation"]
 
@@ -34,7 +38,7 @@ class Augmentation:
     Raises LayerError for options that make no sense.
     """
 
-    def __init__(self, param):
+    def __init__(self, param: Message) -> None:
         self._resizes, self._noises = list(param.resize_param), list(param.noise_param)
         for one in self._resizes:
             _check_resize(one)
@@ -86,7 +90,7 @@ class Augmentation:
         noise = self._drawn(self._noises, self._of_noise, lot, _NOISE)
         return apply_noise(image, noise, int(draw(lot, _PLACES, 0, 1)[0])) if noise else image
 
-    def _drawn(self, params: list, bounds: list[float], lot: int, lane: int):
+    def _drawn(self, params: list, bounds: list[float], lot: int, lane: int) -> Message | None:
         """The one of ``params`` that is drawn; None for none."""
         if not params:
             return None
@@ -110,7 +114,7 @@ def _bounds(field: str, params: list) -> list[float]:
     return [end / scale for end in ends]
 
 
-def _check_resize(param) -> None:
+def _check_resize(param: Message) -> None:
     for field in ("height", "width"):
         if getattr(param, field) < 1:
             raise LayerError(f"resize_param has no {field}; expected at least 1")
@@ -120,15 +124,15 @@ def _check_resize(param) -> None:
         raise LayerError(f"max_angle of resize_param is {param.max_angle:g}; expected 0 to 360 degrees")
 
 
-def _mode(param) -> str:
+def _mode(param: Message) -> str:
     return param.Resize_mode.Name(param.resize_mode)
 
 
-def _fixed(param) -> tuple[int, int] | None:
+def _fixed(param: Message) -> tuple[int, int] | None:
     return None if _mode(param) == "FIT_SMALL_SIZE" else (param.height, param.width)
 
 
-def _inner_and_outer(param, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def _inner_and_outer(param: Message, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Height and width to which an image of ``height`` x ``width`` is resized, and those it is then padded to."""
     wanted, mode, proportion = (param.height, param.width), _mode(param), width / height
     if mode == "WARP":
@@ -142,7 +146,7 @@ def _inner_and_outer(param, height: int, width: int) -> tuple[tuple[int, int], t
     return inner, inner if small else wanted
 
 
-def _resized(image: np.ndarray, param, lot: int) -> np.ndarray:
+def _resized(image: np.ndarray, param: Message, lot: int) -> np.ndarray:
     names = [param.Interp_mode.Name(mode) for mode in param.interp_mode] or ["LINEAR"]
     mode = names[int(_unit(lot, _INTERPOLATION) * len(names))]
     border = param.Pad_mode.Name(param.pad_mode)
@@ -163,7 +167,7 @@ def _resized(image: np.ndarray, param, lot: int) -> np.ndarray:
     return padded
 
 
-def _fill(param, image: np.ndarray) -> np.ndarray:
+def _fill(param: Message, image: np.ndarray) -> np.ndarray:
     """What lies beyond the edge of ``image``, one value per channel: ``pad_value`` rounded to a byte, or 0."""
     values, channels = list(param.pad_value) or [0], len(image)
     if len(values) not in (1, channels):

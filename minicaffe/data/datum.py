@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DataError, plural, shape_text
-from ..proto import caffe_pb2
+from ..proto import Message, caffe_pb2
 from .images import decode_image
 
 __all__ = ["datum_from_array", "read_datum"]
@@ -36,7 +36,7 @@ def read_datum(value: bytes, color: bool | None = None) -> tuple[np.ndarray, int
     return image.reshape(shape), datum.label
 
 
-def datum_from_array(image: np.ndarray, label: int):
+def datum_from_array(image: np.ndarray, label: int) -> Message:
     """The Datum that holds ``image`` (C, H, W; uint8) as raw bytes, with the fields that Caffe's tools set."""
     channels, height, width = image.shape
     return caffe_pb2.Datum(

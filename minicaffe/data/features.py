@@ -92,7 +92,7 @@ def _new_hdf5(path: str) -> Iterator:
 
 
 class _Rows:
-    def __init__(self, blob: str, file):
+    def __init__(self, blob: str, file: Any) -> None:
         self._blob, self._file, self._there = blob, file, None
 
     def __call__(self, data: np.ndarray) -> None:

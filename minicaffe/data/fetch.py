@@ -75,7 +75,7 @@ def _download(url: str, part: Path, progress: Progress) -> None:
         raise _broken_off(url, done, f"{total - done} bytes are missing")
 
 
-def _read(url: str, answer, done: int) -> bytes:
+def _read(url: str, answer: http.client.HTTPResponse, done: int) -> bytes:
     try:
         return answer.read(_BLOCK)
     except (OSError, http.client.HTTPException) as error:
@@ -88,14 +88,14 @@ def _broken_off(url: str, done: int, reason: str) -> DataError:
     )
 
 
-def _request(url: str, start: int):
+def _request(url: str, start: int) -> http.client.HTTPResponse:
     headers = {"User-Agent": "minicaffe", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
 
 
-def _reason(error) -> str:
+def _reason(error: str | BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

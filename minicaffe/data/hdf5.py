@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +15,15 @@ from ..errors import DataError, did_you_mean, shape_text
 from .draws import draw
 from .lists import read_lines
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
 __all__ = ["Hdf5Rows", "hdf5_package"]
 
 _FILES, _ROWS = range(8, 10)  # lanes of random numbers
 
 
-def hdf5_package():
+def hdf5_package() -> ModuleType:
     """The module h5py; raises DataError that says how to get it."""
     try:
         import h5py
@@ -50,10 +54,10 @@ class Hdf5Rows:
         self,
         source: str | os.PathLike,
         names: Sequence[str],
-        dtype="float32",
+        dtype: DTypeLike = "float32",
         shuffle: bool = False,
         find: Callable[[str], str] = str,
-    ):
+    ) -> None:
         self.path = os.fspath(source)
         self._h5py = hdf5_package()
         self._names, self._dtype, self._shuffle = tuple(names), np.dtype(dtype), shuffle
@@ -83,7 +87,7 @@ class Hdf5Rows:
     def state(self) -> dict[str, int]:
         return {"epoch": self._place.epoch, "file": self._place.file, "row": self._place.row}
 
-    def restore(self, state) -> None:
+    def restore(self, state: Mapping[str, int]) -> None:
         place = _Place(*(int(state[key]) for key in ("epoch", "file", "row")))
         count = len(self._files)
         if not (0 <= place.file < count and place.epoch >= 0):
@@ -153,7 +157,7 @@ class Hdf5Rows:
         return counts[0]
 
     @contextmanager
-    def _open(self, file: tuple[str, str]):
+    def _open(self, file: tuple[str, str]) -> Iterator[Any]:
         """The open file, within which every fault of the package is a DataError."""
         path, place = file
         if not os.path.isfile(path):
@@ -166,7 +170,7 @@ class Hdf5Rows:
         except (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError) as error:
             raise DataError(f"{place}: cannot be read as HDF5 ({' '.join(str(error).split())})") from None
 
-    def _set(self, h5, place: str, name: str):
+    def _set(self, h5: Any, place: str, name: str) -> Any:
         found = h5.get(name)
         if not isinstance(found, self._h5py.Dataset):
             raise DataError(f'{place}: no data set "{name}"{did_you_mean(name, h5)}; it has {", ".join(h5) or "none"}')

@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Hdf5Writer:
         """Put the file in its place; may be called again."""
         self._end()
 
-    def _extend(self, dataset, values: np.ndarray) -> None:
+    def _extend(self, dataset: Any, values: np.ndarray) -> None:
         if dataset.shape[1:] != values.shape[1:]:
             raise DataError(
                 f'{self.path}: rows of {shape_text(values.shape[1:])} for "{dataset.name[1:]}"; '
@@ -68,7 +69,7 @@ class Hdf5Writer:
         dataset[count:] = values
 
 
-def _finish(h5, temporary: str, path: str) -> None:
+def _finish(h5: Any, temporary: str, path: str) -> None:
     try:
         h5.close()
         with open(temporary, "rb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def image_format(data: bytes) -> str | None:
         return picture.format
 
 
-def pillow():
+def pillow() -> ModuleType:
     """The package that reads image files; DataError with the bare sentence where it is not installed."""
     try:
         from PIL import Image

@@ -173,7 +173,7 @@ def records(
 
 
 def _made(entries: Sequence[Entry], make: RecordMaker) -> Iterator[tuple[Entry, ImageRecord | DataError]]:
-    def attempt(index: int, entry: Entry):
+    def attempt(index: int, entry: Entry) -> ImageRecord | DataError:
         try:
             return make(index, entry)
         except DataError as error:

@@ -6,6 +6,7 @@ import importlib
 import os
 import weakref
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .source import Source
 __all__ = ["LevelDbSource", "leveldb_package"]
 
 
-def leveldb_package():
+def leveldb_package() -> ModuleType:
     """The module that reads and writes LevelDBs; raises DataError that says how to get it."""
     for name in ("plyvel", "plyvel_next"):
         try:

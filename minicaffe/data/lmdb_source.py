@@ -74,7 +74,7 @@ def _check_folder(path: str) -> None:
         raise DataError(f"{path}: no LMDB, for its data.mdb has no bytes")
 
 
-def _check_file(path: str, env) -> None:
+def _check_file(path: str, env: lmdb.Environment) -> None:
     """The library maps the file, and trusts it: reading beyond its end would end the process."""
     found = os.path.getsize(os.path.join(path, "data.mdb"))
     expected = (env.info()["last_pgno"] + 1) * env.stat()["psize"]

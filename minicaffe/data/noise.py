@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from ..errors import DataError, LayerError, plural, shape_text
 from .colors import from_ycrcb, gray, to_hsv, to_lab, to_ycrcb
 from .draws import below, draw
 from .images import decode_image, encode_image
+
+if TYPE_CHECKING:
+    from ..proto import Message
 
 __all__ = ["apply_noise", "check_noise"]
 
@@ -20,7 +25,7 @@ _BLUR = np.array([9, 29, 55, 70, 55, 29, 9])
 """A Gauss curve of standard deviation 1.5 over seven pixels, in whole 256ths."""
 
 
-def check_noise(param) -> None:
+def check_noise(param: Message) -> None:
     """LayerError for a ``noise_param`` whose values make no sense."""
     spaces = [name for name in _SPACES if getattr(param, name)]
     if len(spaces) > 1:
@@ -38,7 +43,7 @@ def check_noise(param) -> None:
             raise LayerError(f"value of saltpepper_param is {value:g}; expected 0 to 255")
 
 
-def apply_noise(image: np.ndarray, param, seed: int) -> np.ndarray:
+def apply_noise(image: np.ndarray, param: Message, seed: int) -> np.ndarray:
     """What ``param`` makes of ``image`` (C, H, W; uint8, C 1 or 3), in the forks' order; float32 where it ends in Lab.
 
     ``seed`` decides where salt and pepper fall. Raises DataError, the bare sentence, for an image of other channels.
@@ -70,7 +75,7 @@ def apply_noise(image: np.ndarray, param, seed: int) -> np.ndarray:
     return spaces[0](image) if spaces else image
 
 
-def _of_light(image: np.ndarray, change) -> np.ndarray:
+def _of_light(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """``change`` applied to what is light in ``image``: itself, or the Y of its YCrCb."""
     if len(image) == 1:
         return change(image[0])[None]
@@ -150,7 +155,7 @@ def _eroded(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _peppered(image: np.ndarray, param, seed: int) -> np.ndarray:
+def _peppered(image: np.ndarray, param: Message, seed: int) -> np.ndarray:
     """``fraction`` of the pixels, drawn one by one so that some may come twice, with ``value``."""
     channels, height, width = image.shape
     values = list(param.value)

@@ -15,7 +15,7 @@ __all__ = ["CLOSED", "Prefetcher"]
 CLOSED = "the data are closed, and with them the net; expected one that is open"
 
 
-def _work(produce, free: queue.SimpleQueue, ready: queue.SimpleQueue) -> None:
+def _work(produce: Callable[[Any], Any], free: queue.SimpleQueue, ready: queue.SimpleQueue) -> None:
     while (buffer := free.get()) is not None:
         try:
             ready.put((buffer, produce(buffer), None))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -119,52 +120,53 @@ _FIFTHS = ((0.0, 1.0), (0.9510565, 0.309017), (0.5877853, -0.809017), (-0.587785
 _THIRDS = ((0.0, 1.0), (0.8660254, -0.5), (-0.8660254, -0.5))
 
 
-def _below_edges(u, v, normals, distance: float) -> np.ndarray:
+def _below_edges(u: np.ndarray, v: np.ndarray, normals: Sequence[tuple[float, float]], distance: float) -> np.ndarray:
     """Of how many straight edges a point is on the inner side."""
-    return sum((a * u + b * v <= distance).astype(np.int64) for a, b in normals)
+    sides: Any = sum((a * u + b * v <= distance).astype(np.int64) for a, b in normals)
+    return sides
 
 
-def _disc(u, v):
+def _disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return u * u + v * v <= 0.72
 
 
-def _ring(u, v):
+def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.abs(u * u + v * v - 0.65) <= 0.35
 
 
-def _square(u, v):
+def _square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.maximum(np.abs(u), np.abs(v)) <= 0.75
 
 
-def _triangle(u, v):
+def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _below_edges(u, v, _THIRDS, 0.55) == 3
 
 
-def _cross(u, v):
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return (np.maximum(np.abs(u), np.abs(v)) <= 1.0) & (np.minimum(np.abs(u), np.abs(v)) <= 0.3)
 
 
-def _star(u, v):
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _below_edges(u, v, _FIFTHS, 0.36) >= 4  # the five tips are beyond one edge each
 
 
-def _half(u):
+def _half(u: np.ndarray) -> np.ndarray:
     return u - np.floor(u) < 0.5
 
 
-def _rows(u, v):
+def _rows(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _half(v)
 
 
-def _columns(u, v):
+def _columns(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _half(u)
 
 
-def _checkers(u, v):
+def _checkers(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _half(u) ^ _half(v)
 
 
-def _dots(u, v):
+def _dots(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     a, b = u - np.floor(u) - 0.5, v - np.floor(v) - 0.5
     return a * a + b * b < 0.1
 

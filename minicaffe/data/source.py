@@ -13,7 +13,7 @@ __all__ = ["Source", "image_text", "steady"]
 _LOOKED_AT = 8
 
 
-def image_text(shape: tuple[int, ...], dtype) -> str:
+def image_text(shape: tuple[int, ...], dtype: np.dtype) -> str:
     """``"an image of 3 x 32 x 32 bytes"``, for messages."""
     return f"an image of {shape_text(shape)} {'bytes' if dtype == np.uint8 else 'floats'}"
 

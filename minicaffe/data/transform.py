@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import DataError, LayerError, ProtoError, plural, shape_text
-from ..proto import read_mean
+from ..proto import Message, read_mean
 from .augment import Augmentation
 from .draws import draw
 
@@ -34,7 +34,7 @@ class Transformer:
     read or is of another shape.
     """
 
-    def __init__(self, param, phase: str, shape: tuple[int, ...], find: Callable[[str], str] = str):
+    def __init__(self, param: Message, phase: str, shape: tuple[int, ...], find: Callable[[str], str] = str) -> None:
         self.shape = shape
         self._augmentation = Augmentation(param)
         self._scale = np.float32(param.scale)
@@ -130,7 +130,7 @@ def _view(image: np.ndarray, shape: tuple[int, ...], top: int, left: int, flip: 
     return cut[:, :, ::-1] if flip else cut
 
 
-def _mean(param, shapes: Sequence[tuple[int, ...]], find: Callable[[str], str]) -> np.ndarray | None:
+def _mean(param: Message, shapes: Sequence[tuple[int, ...]], find: Callable[[str], str]) -> np.ndarray | None:
     """The mean for images that come in ``shapes``."""
     mean = mean_of(param, shapes[0][0], find)
     if param.HasField("mean_file") and mean is not None and mean.shape not in shapes:
@@ -139,7 +139,7 @@ def _mean(param, shapes: Sequence[tuple[int, ...]], find: Callable[[str], str]) 
     return mean
 
 
-def mean_of(param, channels: int, find: Callable[[str], str] = str) -> np.ndarray | None:
+def mean_of(param: Message, channels: int, find: Callable[[str], str] = str) -> np.ndarray | None:
     """The mean of a ``transform_param`` as an image (C, H, W) or as (``channels``, 1, 1), float32; None without one.
 
     Raises LayerError for options that contradict each other, DataError for a mean file that cannot be read.

@@ -196,6 +196,6 @@ def _grow(first: int, last: int, other_first: int, other_last: int, edge: int, o
     return _Span(first, last, _round(f(last - first + 1) * scale), _round(f(before) * scale), _round(f(after) * scale))
 
 
-def _round(value) -> int:
+def _round(value: float | np.floating) -> int:
     """To the nearest integer, halves away from zero, as C does it."""
     return int(math.copysign(math.floor(abs(float(value)) + 0.5), float(value)))

@@ -9,6 +9,7 @@ from .hdf5 import load_h5py, write_weights_hdf5
 from .patch import patch_weights
 from .paths import find
 from .rewrite import rewrite
+from .schema import Message
 from .states import TrainingState, read_training_state, write_training_state
 from .text import (
     NetFile,
@@ -24,6 +25,7 @@ from .text import (
 from .weights import check_size, read_mean, read_state, read_weights, write_mean, write_state, write_weights
 
 __all__ = [
+    "Message",
     "NetFile",
     "SolverFile",
     "TrainingState",
