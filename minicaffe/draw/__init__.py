@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError, did_you_mean
 from ..proto.files import write_whole
@@ -24,6 +25,9 @@ from .png import png_bytes
 from .pydot_graph import get_pydot_graph
 from .states import State, Told, plain_states
 from .svg import svg_text
+
+if TYPE_CHECKING:
+    from ..proto import Message
 
 __all__ = [
     "DIRECTIONS",
@@ -50,7 +54,7 @@ DIRECTIONS = ("TB", "BT", "LR", "RL")
 
 
 def draw_net(
-    caffe_net,
+    caffe_net: Message,
     rankdir: str = "LR",
     ext: str = "png",
     phase: int | str | None = None,
@@ -78,7 +82,7 @@ def draw_net(
 
 
 def draw_net_to_file(
-    caffe_net,
+    caffe_net: Message,
     filename: str | os.PathLike,
     rankdir: str = "LR",
     phase: int | str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..proto import net_file
+from ..proto import Message, net_file
 from .labels import choose_color_by_layertype, get_edge_label, layer_lines, short
 from .states import State, Told, merged, plain_states
 from .tones import IN_PLACE, MARKS, OPEN
@@ -41,7 +41,7 @@ class Diagram:
 
 
 def diagram(
-    caffe_net,
+    caffe_net: Message,
     phase: int | str | None = None,
     rankdir: str = "LR",
     display_lrm: bool = False,
@@ -72,7 +72,7 @@ class _Drawing:
         self._makers: dict[tuple[str, str], tuple[int, str, str]] = {}  # (state, blob) -> box, label, shape
         self._unread: set[tuple[str, str]] = set()
 
-    def add(self, index: int, layer) -> None:
+    def add(self, index: int, layer: Message) -> None:
         """A layer, behind boxes for the blobs it reads that no layer makes."""
         states = [state for state in self._states if index in state.layers]
         for blob in dict.fromkeys(layer.bottom):
@@ -110,14 +110,14 @@ class _Drawing:
             self._makers.update({(state.title, blob): (len(self.boxes), "", "?") for state in states})
             self.boxes.append(Box((short(blob),), OPEN))
 
-    def _lines(self, layer, told: Sequence[Told]) -> tuple[str, ...]:
+    def _lines(self, layer: Message, told: Sequence[Told]) -> tuple[str, ...]:
         lines = list(map(short, layer_lines(layer, self._display_lrm)))
         if self._upright and len(lines) > 2:
             lines = [*lines[:2], ", ".join(lines[2:])]
         counts = [one.parameters for one in told if one.parameters not in (None, "0")]
         return (*lines, *([f"{merged(counts)} parameters"] if counts else []))
 
-    def _label(self, layer, blob: str, shape: str, in_place: bool) -> str:
+    def _label(self, layer: Message, blob: str, shape: str, in_place: bool) -> str:
         """What an arrow says of its blob: its name where that is not the layer's, and its shape where it is new."""
         name = short(blob) if not in_place and blob != layer.name else ""
         if not shape:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..proto import caffe_pb2
+from collections.abc import Iterable
+
+from ..proto import Message, caffe_pb2
 
 _COLORS = {
     "Convolution": "#FF5050",
@@ -22,7 +24,7 @@ def get_pooling_types_dict() -> dict[int, str]:
     return {value: name for name, value in caffe_pb2.PoolingParameter.PoolMethod.items()}
 
 
-def get_edge_label(layer) -> str:
+def get_edge_label(layer: Message) -> str:
     """What an arrow out of a layer says: how many items or outputs; "" where the layer does not tell."""
     if layer.type == "Data":
         return f"Batch {layer.data_param.batch_size}"
@@ -31,7 +33,7 @@ def get_edge_label(layer) -> str:
     return str(layer.inner_product_param.num_output) if layer.type == "InnerProduct" else ""
 
 
-def get_layer_lr_mult(layer) -> str:
+def get_layer_lr_mult(layer: Message) -> str:
     """The lr_mult of weights and bias, "1, 2", of the layers that have them; "" for all others."""
     options = {"Convolution": "convolution_param", "Deconvolution": "convolution_param"}
     options["InnerProduct"] = "inner_product_param"
@@ -42,7 +44,7 @@ def get_layer_lr_mult(layer) -> str:
     return ", ".join(f"{spec.lr_mult:g}" for spec in specs[:count])
 
 
-def get_layer_label(layer, rankdir: str, display_lrm: bool = False) -> str:
+def get_layer_label(layer: Message, rankdir: str, display_lrm: bool = False) -> str:
     """Name, type and windows of a layer, in one line for vertical drawings, else in several.
 
     With ``display_lrm`` also the lr_mult of convolutions and inner products.
@@ -51,13 +53,13 @@ def get_layer_label(layer, rankdir: str, display_lrm: bool = False) -> str:
     return separator.join(layer_lines(layer, display_lrm))
 
 
-def layer_lines(layer, display_lrm: bool = False) -> list[str]:
+def layer_lines(layer: Message, display_lrm: bool = False) -> list[str]:
     """Name, type, and what tells layers of a type apart, each a line."""
     rates = get_layer_lr_mult(layer) if display_lrm else ""
     return [*_plain_lines(layer), *([f"lr_mult: {rates}"] if rates else [])]
 
 
-def _plain_lines(layer) -> list[str]:
+def _plain_lines(layer: Message) -> list[str]:
     lines = [layer.name, f"({layer.type})"]
     if layer.type == "Pooling":
         o = layer.pooling_param
@@ -83,7 +85,7 @@ def _windows(kernel: str, stride: str, pad: str) -> list[str]:
     return [f"kernel size: {kernel}", f"stride: {stride or 1}", f"pad: {pad or 0}"]
 
 
-def _sides(options, name: str) -> str:
+def _sides(options: Message, name: str) -> str:
     """A size that is given once, for each axis, or as height and width."""
     if options.HasField(f"{name}_h") or options.HasField(f"{name}_w"):
         return f"{getattr(options, name + '_h')}x{getattr(options, name + '_w')}"
@@ -91,5 +93,5 @@ def _sides(options, name: str) -> str:
     return str(value) if isinstance(value, int) else _text(value)
 
 
-def _text(values) -> str:
+def _text(values: Iterable[object]) -> str:
     return "x".join(map(str, values))

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import unicodedata
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .diagram import Box, Diagram
+from .diagram import Arrow, Box, Diagram
 
 CHARACTER, LINE, PADDING = 6.6, 15, 8
 """Width of a character, height of a line and the room inside a box, in pixels."""
@@ -97,7 +98,7 @@ class _Grid:
         self.size.append(size)
         return len(self.row) - 1
 
-    def _label(self, arrow, row: int, across: bool) -> int:
+    def _label(self, arrow: Arrow, row: int, across: bool) -> int:
         """The one place of a label that arrows from one box share."""
         key = (arrow.tail, arrow.label)
         if key not in self.labels:
@@ -222,7 +223,7 @@ def _spread(row: list[int], wished: list[float], size: list[Point], x: list[floa
         x[item] = (a + b) / 2
 
 
-def text_size(lines) -> Point:
+def text_size(lines: Sequence[str]) -> Point:
     """Width and height of lines in letters of one width, or of two in East Asian scripts."""
     cells = (sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line) for line in lines)
     return max(cells, default=0) * CHARACTER, len(lines) * LINE

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from .layout import LINE, PADDING, Label, Picture, Placed, Point, Route
 from .tones import DARK, INK, LIGHT, Tones
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SCALE = 2
 _LARGEST, _LONGEST = 120_000_000, 32_000  # pixels, and those of a side; a drawing beyond either is made smaller
@@ -50,7 +53,7 @@ def png_scale(picture: Picture) -> float:
 class _Painter:
     """Paints on an image, ``scale`` pixels to each of the picture."""
 
-    def __init__(self, image, scale: float, tones: Tones):
+    def __init__(self, image: Image.Image, scale: float, tones: Tones) -> None:
         from PIL import ImageDraw
 
         self._draw = ImageDraw.Draw(image)
@@ -97,7 +100,7 @@ class _Painter:
         left = x * self._scale - self._draw.textlength(line, font=font) / 2
         self._draw.text((left, (top + (LINE - size) / 2 - 1) * self._scale), line, fill=color, font=font)
 
-    def _font(self, size: int):
+    def _font(self, size: int) -> Any:
         from PIL import ImageFont
 
         if size not in self._fonts:

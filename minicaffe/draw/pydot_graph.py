@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import UsageError
-from ..proto import net_file
+from ..proto import Message, net_file
 from .labels import choose_color_by_layertype, get_edge_label, get_layer_label
 from .states import plain_states
 from .tones import IN_PLACE, OPEN
 
 
 def get_pydot_graph(
-    caffe_net, rankdir: str, label_edges: bool = True, phase: int | str | None = None, display_lrm: bool = False
-):
+    caffe_net: Message,
+    rankdir: str,
+    label_edges: bool = True,
+    phase: int | str | None = None,
+    display_lrm: bool = False,
+) -> Any:
     """The ``pydot.Dot`` of a NetParameter. ``phase``: TRAIN, TEST, or None for all layers.
 
     ``display_lrm``: with the lr_mult of convolutions and inner products.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import UsageError
-from ..proto import filter_net
+from ..proto import Message, filter_net
 
 _PHASES = {0: "TRAIN", 1: "TEST", "TRAIN": "TRAIN", "TEST": "TEST"}
 
@@ -30,7 +30,7 @@ class State:
     layers: Mapping[int, Told] = field(default_factory=dict)
 
 
-def plain_states(net, phase: int | str | None, level: int = 0, stages: Sequence[str] = ()) -> list[State]:
+def plain_states(net: Message, phase: int | str | None, level: int = 0, stages: Sequence[str] = ()) -> list[State]:
     """The states of a NetParameter of which nothing is known: ``phase``, or if that is None, both phases.
 
     Layers that neither phase has are then drawn in a state of their own, together with those that both have.
@@ -50,7 +50,7 @@ def plain_states(net, phase: int | str | None, level: int = 0, stages: Sequence[
     return states
 
 
-def _plain(title: str, layers) -> State:
+def _plain(title: str, layers: Iterable[int]) -> State:
     return State(title, {i: Told() for i in layers})
 
 
