@@ -286,7 +286,7 @@ def test_the_window_beside_what_is_planned():
     "blobs, rule, words",
     [
         ([MEAN] * 5, "weights-layout", "NVIDIA's Caffe keeps"),
-        ([MEAN.reshape(1, 4, 1, 1)] * 4, "weights-layout", "older BN layer"),
+        ([MEAN.reshape(1, 4, 1, 1)] * 4, "weights-layout", "older BN layer keeps slope"),
         ([MEAN], "weights-layout", "the file has 1 blob for it: 4"),
         ([np.zeros(5), np.ones(5), [1]], "weights-layout", "(4, 4 and 1 numbers)"),
         ([MEAN, VARIANCE, [0]], "weights-factor", "1 / sqrt(eps), 316.2"),
@@ -332,3 +332,28 @@ def test_rules_that_are_none():
     assert known_rules(["bn-lr"]) == ("bn-lr",)
     with pytest.raises(UsageError, match='"bn-window-" is no rule of check; did you mean "bn-window"'):
         known_rules(["bn-window-"])
+
+
+# -- of forks ---------------------------------------------------------------------------------------------------
+
+
+def test_factors_of_its_own():
+    own = "batch_norm_param { scale_bias: true }"
+    rates = "param { lr_mult: 0 } param { lr_mult: 0 } param { lr_mult: 0 } param { lr_mult: 1 } param { lr_mult: 2 }"
+    alone = with_bn(f"{own} {rates}", DATA + CONV + BN + REST)
+    assert judge(alone) == []
+    assert judge(alone, **weights(MEAN, VARIANCE, [1], MEAN, VARIANCE)) == []
+    assert judge(alone, **weights(MEAN, VARIANCE, [0], MEAN, VARIANCE)) == []
+    (found,) = judge(alone, **weights(MEAN, VARIANCE, [1]))
+    assert found.rule == "weights-layout" and "gamma and beta besides" in found.why
+    found = of_texts({"n": Source("n", alone.replace("{ lr_mult: 0 }", "{ lr_mult: 3 }"))})
+    assert [(one.rule, one.found) for one in found] == [("bn-lr", "lr_mult of its blobs is 3, 3, 3")]
+
+
+def test_statistics_per_activation():
+    whole = with_bn("batch_norm_param { per_activation: true }").replace("bias_term: true", "num_axes: -1")
+    assert judge(whole) == []
+    (found,) = judge(whole.replace("64", "16"))
+    assert found.rule == "bn-small-batch" and "from 16 numbers" in found.found
+    size = 4 * 30 * 30
+    assert judge(whole, **weights(np.zeros(size), np.ones(size), [1])) == []

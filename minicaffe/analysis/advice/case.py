@@ -24,6 +24,9 @@ WEIGHTED = frozenset(
     ("Convolution", "Deconvolution", "InnerProduct", "ConvolutionDepthwise", "DepthwiseConvolution", "Im2col")
 )
 
+OWN_FACTORS = ("scale_bias", "scale_filler", "bias_filler")
+"""Fields of a BatchNorm that has a gamma and a beta of its own."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -70,6 +73,11 @@ class Site:
     def key(self) -> tuple[int, int]:
         """The same for the layer in another phase."""
         return self.net, self.index
+
+    @property
+    def has_factors(self) -> bool:
+        """Whether it is a BatchNorm with a gamma and a beta of its own, as NVIDIA's are."""
+        return any(self.param.batch_norm_param.HasField(name) for name in OWN_FACTORS)
 
     def field(self, *path: str) -> Span | None:
         """Where a field of the layer stands."""
@@ -118,11 +126,16 @@ class State:
 
     def reached(self, site: Site, passing: Iterable[str]) -> Iterator[Site]:
         """The first layers below that are not of the types ``passing``."""
-        for reader in self.below(site):
-            if reader.type in passing:
-                yield from self.reached(reader, passing)
-            else:
-                yield reader
+        left, seen = [site], {id(site)}
+        while left:
+            for reader in self.below(left.pop(0)):
+                if id(reader) in seen:
+                    continue
+                seen.add(id(reader))
+                if reader.type in passing:
+                    left.append(reader)
+                else:
+                    yield reader
 
     def of_type(self, *types: str) -> list[Site]:
         return [site for site in self.sites if site.type in types]

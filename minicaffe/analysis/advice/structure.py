@@ -20,7 +20,7 @@ def _without_scale(case: Case) -> Iterator[Finding]:
     paired = set()
     for state in case.states:
         for site in state.of_type("BatchNorm"):
-            if state.scale_of(site):
+            if state.scale_of(site) or site.has_factors:
                 paired.add(state.net)
             elif _is_doubtful(state, site):
                 lone.setdefault(state.net, {}).setdefault(site.key, (state, site))
@@ -112,7 +112,7 @@ def _is_subtracted(state: State, site: Site) -> bool:
 
 
 def _scale_axis(case: Case) -> Iterator[Finding]:
-    for site in _once(case, lambda state: (scale for bn in state.of_type("BatchNorm") for scale in _scales(state, bn))):
+    for site in _once(case, lambda state: (scale for bn in _by_channel(state) for scale in _scales(state, bn))):
         options = site.param.scale_param
         axes = len(site.bottoms[0]) if site.bottoms and site.bottoms[0] else 0
         axis = options.axis + axes if options.axis < 0 and axes else options.axis
@@ -140,6 +140,10 @@ def _axes_unset(site: Site, fields: list[Span]) -> Fix | None:
     return site.fix(f"takes {' and '.join(field.name for field in fields)} out", *(removed(text, one) for one in out))
 
 
+def _by_channel(state: State) -> Iterator[Site]:
+    return (site for site in state.of_type("BatchNorm") if not site.param.batch_norm_param.per_activation)
+
+
 def _scales(state: State, site: Site) -> Iterator[Site]:
     return (reader for reader in state.below(site) if reader.type == "Scale")
 
@@ -153,7 +157,9 @@ def _dropout(case: Case) -> Iterator[Finding]:
     through = POINTWISE | PASSING | {"Scale", "Bias"}
     for state in case.training:
         for site in state.of_type("Dropout"):
-            below = [reader for reader in state.reached(site, through - {"Dropout"}) if reader.type == "BatchNorm"]
+            below = [
+                reader for reader in state.reached(site, through - {"Dropout"}) if reader.type in ("BatchNorm", "BN")
+            ]
             below = [reader for reader in below if not frozen(state, reader)]
             if below and site.param.dropout_param.dropout_ratio > 0:
                 yield site.finding(

@@ -25,13 +25,18 @@ _TABLE = (
 def _batch(case: Case) -> Iterator[Finding]:
     for state in case.training:
         sites = [site for site in state.of_type("BatchNorm") if not site.param.batch_norm_param.use_global_stats]
-        sizes = [(shape[0] * count(shape, 2), shape[0], site) for site in sites if (shape := _shape(site))]
+        sizes = [(_values(site, shape), shape[0], site) for site in sites if (shape := _shape(site))]
         if not sizes:
             continue
         values, items, worst = min(sizes, key=lambda size: size[:2])
         level = WARNING if items < FEWEST_ITEMS or values < FEWEST_VALUES else NOTE
         if items < FEW_ITEMS or values < FEWEST_VALUES:
             yield worst.finding(BATCH, _few(items, values), _why(items, values), _more(case.planned), level=level)
+
+
+def _values(site: Site, shape: Shape) -> int:
+    """Numbers that each mean is of."""
+    return shape[0] * (1 if site.param.batch_norm_param.per_activation else count(shape, 2))
 
 
 def _shape(site: Site) -> Shape | None:

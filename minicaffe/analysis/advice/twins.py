@@ -8,7 +8,11 @@ from ...proto.spans import added, removed, valued
 from .base import WARNING, Finding, Rule
 from .case import Case, Site, State
 
-_TYPES = {"BatchNorm": ("batch_norm_param", ("eps",)), "Scale": ("scale_param", ("axis", "num_axes", "bias_term"))}
+_TYPES = {
+    "BatchNorm": ("batch_norm_param", ("eps", "per_activation")),
+    "BN": ("bn_param", ("eps",)),
+    "Scale": ("scale_param", ("axis", "num_axes", "bias_term")),
+}
 
 
 def _twins(case: Case) -> Iterator[tuple[Site, Site, State]]:

@@ -8,13 +8,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors import plural, shape_text
+from ...layers.base import count
 from .base import WARNING, Finding, Rule
 from .case import Case, Site
 
 _FEW = 10
 _LAYOUTS = {
-    4: "an older BN layer keeps scale, shift, mean and variance so (SegNet, PSPNet)",
-    5: "NVIDIA's Caffe keeps mean, variance, their factor, gamma and beta in one layer so",
+    4: (
+        "an older BN layer keeps slope, bias, mean and variance so (PSPNet)",
+        'make the type "BN", without a Scale behind it; minicaffe help BN',
+    ),
+    5: (
+        "NVIDIA's Caffe keeps mean, variance, a 1, gamma and beta in one layer so",
+        "say batch_norm_param { scale_bias: true }, without a Scale behind it",
+    ),
 }
 
 
@@ -35,14 +42,18 @@ def _found(rule: Rule, case: Case, site: Site, found: str, why: str, todo: str) 
 
 def _sound(site: Site, blobs: list) -> bool:
     """Whether it is Caffe's layout."""
-    channels = _channels(site)
+    values = _values_of(site)
     sizes = [blob.size for blob in blobs]
-    return len(sizes) == 3 and sizes[2] == 1 and sizes[0] == sizes[1] == (channels or sizes[0])
+    one = values or sizes[0]
+    return sizes == ([one, one, 1, one, one] if site.has_factors else [one, one, 1])
 
 
-def _channels(site: Site) -> int | None:
+def _values_of(site: Site) -> int | None:
+    """How many means it has, where that is known."""
     shape = site.bottoms[0] if site.bottoms else None
-    return None if shape is None else shape[1] if len(shape) > 1 else 1
+    if shape is None:
+        return None
+    return count(shape, 1) if site.param.batch_norm_param.per_activation else shape[1] if len(shape) > 1 else 1
 
 
 def _layout(case: Case) -> Iterator[Finding]:
@@ -50,19 +61,21 @@ def _layout(case: Case) -> Iterator[Finding]:
         if _sound(site, blobs):
             continue
         shapes = ", ".join(shape_text(blob.shape) for blob in case.weights[site.name])
-        channels = _channels(site)
-        expected = "mean, variance and factor" + (f" ({channels}, {channels} and 1 numbers)" if channels else "")
-        known = _LAYOUTS.get(len(blobs), "")
-        why = f"Caffe's BatchNorm keeps {expected}{'; ' + known if known else ''}"
-        todo = "load weights that were trained with this net"
-        if known:
-            todo = "bring gamma and beta into a Scale behind it, mean and variance into its blobs, with factor 1"
+        values = _values_of(site)
+        numbers = f" ({values}, {values} and 1 numbers)" if values else ""
+        why = f"Caffe's BatchNorm keeps mean, variance and factor{numbers}"
+        known, todo = "", "load weights that were trained with this net"
+        if site.has_factors:
+            why = f"{why}, and NVIDIA's, as which its fields mark it, gamma and beta besides"
+        else:
+            known, todo = _LAYOUTS.get(len(blobs), ("", todo))
+        why += f"; {known}" if known else ""
         yield _found(LAYOUT, case, site, f"the file has {plural(len(blobs), 'blob')} for it: {shapes}", why, todo)
 
 
 def _factor(case: Case) -> Iterator[Finding]:
-    for site, (_, _, factor) in _sound_ones(case):
-        if factor[0] != 0:
+    for site, (_, _, factor, *_) in _sound_ones(case):
+        if factor[0] != 0 or site.has_factors:
             continue
         eps = site.param.batch_norm_param.eps
         times = eps**-0.5 if eps > 0 else math.inf
@@ -77,12 +90,12 @@ def _factor(case: Case) -> Iterator[Finding]:
 
 
 def _values(case: Case) -> Iterator[Finding]:
-    for site, (mean, variance, factor) in _sound_ones(case):
+    for site, (mean, variance, factor, *_) in _sound_ones(case):
         held = {"mean": mean, "variance": variance, "factor": factor}
         wrong = [f"{_bad(~np.isfinite(blob))} of its {name}" for name, blob in held.items() if _bad(~np.isfinite(blob))]
         said = f"{' and '.join(wrong)} not finite" if wrong else ""
         with np.errstate(all="ignore"):
-            negative = _bad(variance * np.sign(factor) < 0)
+            negative = _bad(variance * (1 if site.has_factors else np.sign(factor)) < 0)
         if negative:
             said += f"{' and ' if said else ''}{plural(negative, 'variance')} below 0"
         elif factor[0] < 0:
@@ -98,7 +111,9 @@ def _bad(wrong: np.ndarray) -> int:
 
 
 def _few(case: Case) -> Iterator[Finding]:
-    for site, (_, _, factor) in _sound_ones(case):
+    for site, (_, _, factor, *_) in _sound_ones(case):
+        if site.has_factors:
+            continue
         fraction = site.param.batch_norm_param.moving_average_fraction
         forwards = _forwards(float(factor[0]), fraction)
         if forwards is not None and forwards < _FEW:
