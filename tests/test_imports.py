@@ -24,6 +24,7 @@ ROOMS = [
     "draw",
     "fillers",
     "layers",
+    "deploy",
     "graph",
     "plan",
     "arena",

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from ..data import LevelDbSource, LmdbSource
+from ..deploy import centre, record_batches
 from ..errors import DataError, UsageError, did_you_mean, shape_text
 from ..net import Net
-from .deploy import centre
 
 __all__ = ["Prepared", "gathered", "label_blob", "net_with", "run_own", "run_records"]
 
@@ -88,17 +88,8 @@ def run_records(
 ) -> Iterator[tuple[dict[str, np.ndarray], list[float], list[str]]]:
     """``blobs``, labels and keys of the next ``items`` records of ``source``, a batch of the net's input at a time."""
     name = net.inputs[0]
-    size = net.blobs[name].shape[0]
-    for start in range(0, items, size):
-        images, keys = [], []
-        labels: list[float] = []
-        for _ in range(min(size, items - start)):
-            image, label = source.record()
-            images.append(prepared(image, source.place()))
-            labels.append(float(label))
-            keys.append(source.key())
-            source.step()
-        yield net.forward_all(blobs, **{name: np.stack(images)}), labels, keys
+    for images, labels, keys in record_batches(source, net.blobs[name].shape[0], items, prepared):
+        yield net.forward_all(blobs, **{name: images}), labels, keys
 
 
 def gathered(pieces: Iterable[dict[str, np.ndarray]], blobs: Sequence[str], items: int | None) -> dict[str, np.ndarray]:

@@ -10,18 +10,10 @@ import numpy as np
 from ..execution import FastExecution, InspectExecution
 from ..graph import Graph
 from ..layers.base import Shape, count
-from ..proto import NetFile, caffe_pb2, filter_net
+from ..proto import caffe_pb2, filter_net
 from .check import PHASES, Checked
 from .cost import multiply_adds, parameters, top_bytes
 
-BATCHES = {
-    "Data": "data_param",
-    "HDF5Data": "hdf5_data_param",
-    "ImageData": "image_data_param",
-    "MemoryData": "memory_data_param",
-    "WindowData": "window_data_param",
-}
-"""The layers of data, and the message that holds their batch_size."""
 _SINGLE = np.dtype(np.float32)
 
 
@@ -126,18 +118,6 @@ def peak_bytes(graph: Graph, plan: str) -> int | None:
     run = (FastExecution if plan == "fast" else InspectExecution)(graph, _SINGLE)
     own = sum(count(fact.shape) for fact in graph.params if fact.owner == fact.id)
     return run.bytes_needed() + 2 * own * _SINGLE.itemsize
-
-
-def with_batch(net: NetFile, batch: int) -> None:
-    """Give everything that comes from outside ``batch`` items: the first axis of Input and DummyData, batch_size."""
-    for layer in net.param.layer:
-        if layer.type in BATCHES:
-            getattr(layer, BATCHES[layer.type]).batch_size = batch
-        for shape in (*layer.input_param.shape, *layer.dummy_data_param.shape):
-            if shape.dim:
-                shape.dim[0] = batch
-        for i in range(len(layer.dummy_data_param.num)):
-            layer.dummy_data_param.num[i] = batch
 
 
 def statistics(weights: Mapping[str, Sequence[np.ndarray | None]]) -> list[ParamStatistics]:

@@ -103,16 +103,16 @@ def _of_records(options: dict[str, Any], how: dict[str, Any], log: Log, screen: 
     """Records of a database, all of them unless told otherwise."""
     import numpy as np
 
-    from ..analysis.deploy import deployed
     from ..analysis.features import Prepared, gathered, net_with, run_records
     from ..data import open_database
+    from ..deploy import for_images
     from ..net import Net
     from ..proto import read_net
 
     model, blobs, plan, mean = options["model"], options["blobs"], how.pop("plan"), wished_mean(options)
     with contextlib.closing(open_database(options["data"])) as source:
         whole = source.shape
-        found = deployed(read_net(model), shape=whole, mean=mean, level=how["level"], stages=how["stages"])
+        found = for_images(read_net(model), shape=whole, mean=mean, level=how["level"], stages=how["stages"])
         with net_with(lambda plan: Net(found.net, "TEST", plan=plan, **how), blobs, plan, model) as net:
             if len(net.inputs) != 1 or len(net.blobs[net.inputs[0]].shape) != 4:
                 raise UsageError(f"{model}: the inputs are {', '.join(net.inputs) or 'none'}; expected one, of images")

@@ -100,6 +100,14 @@ def one_of(*words: str) -> OneOf:
     return OneOf(words)
 
 
+def decimal(text: str) -> float:
+    """A converter to a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f'"{text}"; expected a number') from None
+
+
 def comma_list(text: str) -> tuple[str, ...]:
     """The words of a comma list, without empty ones; at least one."""
     words = tuple(word.strip() for word in text.split(",") if word.strip())

@@ -22,7 +22,8 @@ _PLANS = ("inspect", "fast")
 def run(options: dict[str, Any]) -> int:
     """Fold, compare with the net as it was, and write both files; WeightsError where they differ too much."""
     from ..analysis.check import check_net
-    from ..analysis.fold import deploy_form, fold, net_text, shapes_given, write_both
+    from ..analysis.fold import fold, net_text, write_both
+    from ..deploy import alone, shapes_given
     from ..kernels import _jit
     from ..net import Net
     from ..proto import parse_net, read_net
@@ -39,7 +40,7 @@ def run(options: dict[str, Any]) -> int:
     _notes(f"{source.path}: {note}" for note in source.notes)
     if state.problems:
         raise GraphError(state.problems)
-    deployed = deploy_form(source, state, given, options["level"])
+    deployed = alone(source, state.outline.incoming(), given, options["level"], state.stages)
     if not _inputs(deployed.net) <= given.keys():
         _notes(state.notes)
     net = Net(deployed.net, "TEST", seed=0, python_layers=python)
@@ -50,7 +51,7 @@ def run(options: dict[str, Any]) -> int:
     costs = {"before": _costs(deployed.net, python), "after": _costs(after, python)}
     _show(folded, costs, results)
     arrays = {name: [blob.data for blob in blobs] for name, blobs in net.params.items()}
-    _compare(net, (deployed.net, arrays), (after, folded.arrays), deployed.data, options, results)
+    _compare(net, (deployed.net, arrays), (after, folded.arrays), deployed, options, results)
     if targets:
         write_both(targets[0], targets[1], text, folded)
     layers = plural(len(folded.changes), "layer")
@@ -131,16 +132,15 @@ def _show(folded, costs: dict[str, dict[str, int]], results: Results) -> None:
     results.text(["", *table(("", "layers", "parameters", "multiply-adds", "bytes"), rows, 1), ""])
 
 
-def _compare(net, before, after, data, options: dict[str, Any], results: Results) -> None:
+def _compare(net, before, after, deployed, options: dict[str, Any], results: Results) -> None:
     """Print how far the outputs are apart under both plans; WeightsError if it is more than the bound."""
     from ..analysis.fold import data_batches, differences, random_batches
 
     count, bound, source = options["iterations"], options["bound"], options["data"]
     if source:
-        batches, said = list(data_batches(net, source, count, data, before[0].folder)), f"of {source}"
+        batches, said = list(data_batches(net, source, count, deployed)), f"of {source}"
     else:
-        scale = data.transform_param.scale if data is not None else 1.0
-        batches, said = list(random_batches(net, count, options["seed"], scale)), "of random numbers"
+        batches, said = list(random_batches(net, count, options["seed"], deployed.scale)), "of random numbers"
     rows, worst = [], None
     for plan in _PLANS:
         how = {"keep": options["keep"], "python_layers": options["allow_python_layers"]}

@@ -7,17 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import DataError, UsageError, plural
-from .flags import Flag
+from .flags import Flag, decimal
 from .loading import tell_of_copies
 from .log import Log
-
-
-def decimal(text: str) -> float:
-    """A converter to a number."""
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f'"{text}"; expected a number') from None
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -50,7 +42,7 @@ def wished_mean(options: dict[str, Any]):
     """The mean of the flags, (C, H, W) or (C, 1, 1), or None. DataError or ProtoError where it cannot be read."""
     import numpy as np
 
-    text = options["mean"] or options["mean_file"]
+    text = options["mean"] or options.get("mean_file")
     if text is None:
         return None
     try:
@@ -88,13 +80,13 @@ def image_files(words: Sequence[str]) -> list[str]:
 
 def image_net(options: dict[str, Any], how: dict[str, Any], batch: int, blobs: Sequence[str] = ()):
     """The net of the flags as a Classifier for up to ``batch`` images at a time, under a plan that keeps ``blobs``."""
-    from ..analysis.deploy import deployed
     from ..analysis.features import net_with
     from ..classifier import Classifier
+    from ..deploy import for_images
     from ..proto import read_net
 
     mean, model = wished_mean(options), options["model"]
-    found = deployed(read_net(model), batch, mean=mean, level=how["level"], stages=how["stages"])
+    found = for_images(read_net(model), batch, mean=mean, level=how["level"], stages=how["stages"])
     dims = options["images_dim"] or found.whole
     mean = _for_input(mean if found.mean is None else found.mean, found.net, dims)
     scale = found.scale if options["input_scale"] is None else options["input_scale"]
@@ -122,7 +114,7 @@ def image_net(options: dict[str, Any], how: dict[str, Any], batch: int, blobs: S
 
 def _for_input(mean, net, dims):
     """The mean as the input takes it: of one that has the size of the images before the crop, the middle."""
-    from ..analysis.deploy import centre
+    from ..deploy import centre
 
     shapes = [list(layer.input_param.shape[0].dim) for layer in net.param.layer if layer.type == "Input"][:1]
     if mean is None or dims is None or mean.shape[1:] != tuple(dims) or not shapes or len(shapes[0]) != 4:

@@ -7,20 +7,14 @@ import os
 from typing import Any
 
 from ..errors import UsageError, plural
-from .flags import Command, Flag, comma_list, one_of, whole
+from .flags import Command, Flag, comma_list, decimal, one_of, whole
+from .images import wished_mean
 from .loading import Compiling, load_weights, warn_of_compiling
 from .log import Log
 from .netflags import KERNELS, LEVEL, PYTHON, STAGE, THREADS, net_options
 from .progress import Screen
 from .results import Results
 from .signals import ended_by_signals
-
-
-def _scale(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f'"{text}"; expected a number') from None
 
 
 def _classes(text: str) -> tuple[int, ...]:
@@ -84,9 +78,8 @@ def run(options: dict[str, Any]) -> int:
 
 def _fed(options: dict[str, Any]):
     """The net, with the images or the database of the flags in place of its own data."""
-    from ..analysis.summary import with_batch
+    from ..deploy import Fed, Look, with_batch, with_database, with_images
     from ..proto import read_net
-    from ..report.inputs import Fed, Look, with_database, with_images
 
     if options["image"] and options["data"]:
         raise UsageError("both --image and --data are given; expected at most one of them")
@@ -95,7 +88,7 @@ def _fed(options: dict[str, Any]):
     file = read_net(options["model"])
     if options["batch"]:
         with_batch(file, options["batch"])
-    look = Look(*(options[name] for name in ("phase", "level", "stage", "mean", "scale")))
+    look = Look(options["phase"], options["level"], options["stage"], wished_mean(options), options["scale"])
     if options["image"]:
         return with_images(file, options["image"], options["label"], look)
     if options["data"]:
@@ -139,9 +132,9 @@ COMMAND = Command(
     about="Runs a net once, and backward where it has a loss, and writes one page with everything inside: predictions, "
     "filters, activation maps, distributions of activations, weights and gradients, dead and saturated units, and for "
     "BatchNorm the stored statistics beside those of the batch. The batch is what the net's own data layer gives, or "
-    "--image, or --data. Images are resized to the size of the mean image or of the crop, else of the input, and "
-    "changed as the net's transform_param, --mean and --scale say. Nothing but the page is written; the page asks for "
-    "nothing from the network. Image files need pillow: pip install minicaffe[images].",
+    "--image, or --data. Images are resized to the size of the mean image, else of the net's own images, of the crop "
+    "or of the input, and changed as the net's transform_param, --mean and --scale say. Nothing but the page "
+    "is written; the page asks for nothing from the network. Image files need pillow: pip install minicaffe[images].",
     subject="model",
     flags=(
         Flag("model", "NET", "the net prototxt"),
@@ -153,8 +146,10 @@ COMMAND = Command(
         Flag("layers", "NAME[,NAME]", "the layers to show, instead of all", comma_list, ()),
         Flag("item", "N", "which of the batch has its activation maps drawn", whole(0), 0),
         Flag("batch", "N", "the batch size, in place of that in the file", whole(1)),
-        Flag("mean", "FILE", "a mean image to subtract, or numbers, one for each channel: 104,117,123"),
-        Flag("scale", "X", "what to multiply by afterwards", _scale),
+        Flag(
+            "mean", "FILE", "the mean to subtract: a binaryproto, a .npy, or numbers, one for each channel: 104,117,123"
+        ),
+        Flag("scale", "X", "what to multiply by afterwards", decimal),
         Flag("rgb", "", "the net's images are red first, as CIFAR-10's; else they are drawn blue first"),
         Flag("phase", "PHASE", "TEST or TRAIN", one_of("TEST", "TRAIN"), "TEST"),
         Flag("seed", "N", "of first values, dropout and crops", whole(0)),

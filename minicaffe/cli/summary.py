@@ -20,7 +20,8 @@ _PLANS = ("inspect", "fast")
 def run(options: dict[str, Any]) -> int:
     """Print a table for every state of the net, and one of the weights; GraphError with all that is wrong."""
     from ..analysis.check import PHASES, check_net
-    from ..analysis.summary import peak_bytes, statistics, with_batch
+    from ..analysis.summary import peak_bytes, statistics
+    from ..deploy import with_batch
     from ..proto import read_net, read_weights
     from ..user_code import load_file
 

@@ -27,14 +27,22 @@ class Transformer:
     ``augment.py``). The crop is ``crop_size`` square: at a random place in TRAIN, in the middle in TEST. ``mirror``
     flips every other image left to right, by lot and in both phases. The mean is an image (``mean_file``, of the size
     before the crop, cut and flipped with x), one value, or one per channel. Departure from Caffe: the random choices
-    for image k depend on the seed and k alone, so k is all the state there is.
+    for image k depend on the seed and k alone, so k is all the state there is. ``mean``, (C, H, W) or (C, 1, 1), takes
+    the place of the one in ``param``.
 
     ``one`` takes an image of any size, and is what to call where ``one_by_one``: records may then differ in size.
     Raises LayerError for options that contradict each other or ``shape``, DataError for a mean file that cannot be
     read or is of another shape.
     """
 
-    def __init__(self, param: Message, phase: str, shape: tuple[int, ...], find: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        param: Message,
+        phase: str,
+        shape: tuple[int, ...],
+        find: Callable[[str], str] = str,
+        mean: np.ndarray | None = None,
+    ) -> None:
         self.shape = shape
         self._augmentation = Augmentation(param)
         self._scale = np.float32(param.scale)
@@ -42,7 +50,7 @@ class Transformer:
         self._crop = param.crop_size
         self._random_crop = self._crop > 0 and phase == "TRAIN"
         whole = [(shape[0], *size) for size in self._augmentation.sizes_of(shape[1], shape[2])]
-        self._mean = _mean(param, whole, find)
+        self._mean = _mean(param, whole, find) if mean is None else _fitting(mean, whole)
         for one in whole:
             if self._crop > min(one[1:]):
                 raise LayerError(f"crop_size is {self._crop}, but the images are {shape_text(one)}")
@@ -136,6 +144,16 @@ def _mean(param: Message, shapes: Sequence[tuple[int, ...]], find: Callable[[str
     if param.HasField("mean_file") and mean is not None and mean.shape not in shapes:
         path = find(param.mean_file)
         raise DataError(f"{path}: a mean of {shape_text(mean.shape)}, but the images are {shape_text(shapes[0])}")
+    return mean
+
+
+def _fitting(mean: np.ndarray, shapes: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """A given mean for images that come in ``shapes``."""
+    channels = shapes[0][0]
+    if mean.shape[1:] == (1, 1) and len(mean) not in (1, channels):
+        raise DataError(f"the mean has {plural(len(mean), 'number')}; expected 1 or {channels}, one per channel")
+    if mean.shape[1:] != (1, 1) and mean.shape not in shapes:
+        raise DataError(f"the mean is {shape_text(mean.shape)}, but the images are {shape_text(shapes[0])}")
     return mean
 
 

@@ -45,6 +45,11 @@ class Outline:
         ends = [layer for layer in self.layers if None in layer.tops and None not in layer.bottoms]
         return [layer for layer in ends if layer.draft.sound]
 
+    def incoming(self) -> dict[str, Shape | None]:
+        """The shapes of the blobs that come from outside."""
+        sources = [layer for layer in self.layers if not layer.draft.reads]
+        return {top: shape for layer in sources for top, shape in zip(layer.draft.layer.param.top, layer.tops)}
+
 
 def outline_graph(
     net: NetFile,

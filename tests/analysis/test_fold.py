@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from minicaffe import Net
 from minicaffe.analysis.check import check_net
-from minicaffe.analysis.fold import data_batches, deploy_form, fold, net_text, shapes_given, write_both
+from minicaffe.analysis.fold import data_batches, fold, net_text, write_both
 from minicaffe.analysis.fold.compare import distance
+from minicaffe.deploy import Deployed, alone, shapes_given
 from minicaffe.errors import ProtoError, UsageError, WeightsError
 from minicaffe.proto import parse_net, read_net, read_weights
 
@@ -189,7 +190,7 @@ def deployed(text, **given):
     given = shapes_given(file, given)
     (state,) = check_net(file, ("TEST",), given=given)
     assert not state.problems
-    return deploy_form(file, state, given)
+    return alone(file, state.outline.incoming(), given)
 
 
 def test_the_form_for_use_alone():
@@ -238,7 +239,7 @@ def test_constants_stay_where_others_bring_the_data():
 def test_data_for_a_net_with_several_inputs():
     file = parse_net(net("e Eltwise x,y").replace('"x" input', '"x" top: "y" input'))
     with pytest.raises(UsageError, match="--data: the net has the inputs x, y; expected one, for images"):
-        next(data_batches(Net(file, "TEST"), "db", 1))
+        next(data_batches(Net(file, "TEST"), "db", 1, Deployed(file)))
 
 
 def test_data_of_unknown_shape():
@@ -344,7 +345,7 @@ def test_what_trains_becomes_what_is_deployed(name):
     file = read_net(MODELS / name / "train_test.prototxt")
     given = shapes_given(file, {"data": (1, *shape)})
     (state,) = check_net(file, ("TEST",), given=given)
-    found = deploy_form(file, state, given).net
+    found = alone(file, state.outline.incoming(), given).net
     deploy = read_net(MODELS / name / "deploy.prototxt")
     wires = [[(layer.type, *layer.bottom, *layer.top) for layer in one.param.layer] for one in (found, deploy)]
     assert wires[0] == wires[1]

@@ -5,7 +5,8 @@ import pytest
 
 from minicaffe import Net
 from minicaffe.analysis.check import check_net
-from minicaffe.analysis.summary import peak_bytes, statistics, summarise, totals, with_batch
+from minicaffe.analysis.summary import peak_bytes, statistics, summarise, totals
+from minicaffe.deploy import with_batch
 from minicaffe.layers.base import count
 from minicaffe.proto import parse_net
 

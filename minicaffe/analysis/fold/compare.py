@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ...data import open_database
+from ...deploy import Deployed, Transformed, reads_color, record_batches
 from ...errors import DataError, UsageError, shape_text
 from ...net import Net
 from ...proto import NetFile, caffe_pb2, net_file
@@ -97,25 +100,22 @@ def random_batches(net: Net, count: int, seed: int, scale: float = 1.0) -> Itera
         yield {name: random.normal(0, spread, net.blobs[name].shape).astype(np.float32) for name in net.inputs}
 
 
-def data_batches(net: Net, source: str, count: int, data=None, folder: str = "") -> Iterator[Batch]:
-    """Batches of the database ``source`` (LMDB or LevelDB) for the one input of ``net``.
+def data_batches(net: Net, path: str, count: int, deployed: Deployed) -> Iterator[Batch]:
+    """Batches of the database ``path`` (LMDB or LevelDB) for the one input of ``net``.
 
-    Transformed as by the layer ``data`` where there is one, of a prototxt in ``folder``. UsageError for several
-    inputs, DataError where the images have another shape.
+    Transformed as by the data layer that the net was ``deployed`` from. UsageError for several inputs, DataError where
+    the images have another shape.
     """
     if len(net.inputs) != 1:
         raise UsageError(f"--data: the net has the inputs {', '.join(net.inputs)}; expected one, for images")
     (name,) = net.inputs
-    shape = net.blobs[name].shape
-    reader = caffe_pb2.NetParameter()
-    layer = reader.layer.add(name="data", type="Data", top=[name])
-    layer.data_param.source, layer.data_param.batch_size = source, shape[0]
-    layer.data_param.backend = caffe_pb2.DataParameter.LMDB
-    if data is not None:
-        layer.transform_param.CopyFrom(data.transform_param)
-    with Net(replace(net_file(reader, "--data"), folder=folder), "TEST") as images:
-        found = images.blobs[name].shape
-        if tuple(found) != tuple(shape):
-            raise DataError(f"{source}: its images come as {shape_text(found)}; expected {shape_text(shape)}")
-        for _ in range(count):
-            yield {name: images.forward()[name].copy()}
+    size, *shape = net.blobs[name].shape
+    data = deployed.data
+    prepared = Transformed(data.transform_param if data else caffe_pb2.TransformationParameter(), deployed.net.folder)
+    with closing(open_database(path, reads_color(data) if data else None)) as source:
+        for images, _, _ in record_batches(source, size, size * count, prepared):
+            if list(images.shape[1:]) != shape:
+                raise DataError(
+                    f"{path}: its images come as {shape_text(images.shape[1:])}; expected {shape_text(shape)}"
+                )
+            yield {name: images}

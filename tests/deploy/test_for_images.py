@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minicaffe import Net
-from minicaffe.analysis.deploy import deployed
 from minicaffe.analysis.features import Prepared
+from minicaffe.deploy import for_images
 from minicaffe.errors import DataError, UsageError
 from minicaffe.proto import parse_net, write_mean
 
@@ -26,7 +26,7 @@ layer { name: "quiet" type: "Silence" bottom: "top_1" }
 
 
 def test_an_input_in_place_of_the_data_and_a_softmax_of_the_loss():
-    found = deployed(parse_net(DATA % "crop_size: 5 scale: 0.5 mean_value: 7" + LOSSES), batch=3)
+    found = for_images(parse_net(DATA % "crop_size: 5 scale: 0.5 mean_value: 7" + LOSSES), batch=3)
     assert [(layer.name, layer.type) for layer in found.net.param.layer] == [
         *(("d", "Input"), ("a", "InnerProduct"), ("b", "InnerProduct")),
         *(("loss_a", "Softmax"), ("loss_b", "Softmax")),
@@ -39,7 +39,7 @@ def test_an_input_in_place_of_the_data_and_a_softmax_of_the_loss():
 
 def test_a_softmax_that_is_there_is_enough():
     softmax = 'layer { name: "p" type: "Softmax" bottom: "b" top: "p" }'
-    found = deployed(parse_net(DATA % "crop_size: 5" + LOSSES + softmax))
+    found = for_images(parse_net(DATA % "crop_size: 5" + LOSSES + softmax))
     assert [layer.name for layer in found.net.param.layer] == ["d", "a", "b", "loss_a", "p"]
     assert found.net.param.layer[0].input_param.shape[0].dim[0] == 50
 
@@ -48,18 +48,18 @@ def test_the_mean_tells_the_size_and_is_cut(tmp_path):
     mean = np.arange(3 * 8 * 8, dtype=np.float32).reshape(3, 8, 8)
     write_mean(tmp_path / "m.binaryproto", mean)
     text = DATA % f'mean_file: "{tmp_path / "m.binaryproto"}" crop_size: 6'
-    found = deployed(parse_net(text))
+    found = for_images(parse_net(text))
     assert found.whole == (8, 8) and np.array_equal(found.mean, mean[:, 1:7, 1:7])
     assert list(found.net.param.layer[0].input_param.shape[0].dim) == [50, 3, 6, 6]
-    found = deployed(parse_net(text.replace("crop_size: 6", "")))
+    found = for_images(parse_net(text.replace("crop_size: 6", "")))
     assert found.whole is None and np.array_equal(found.mean, mean)
-    given = deployed(parse_net(text.replace("m.bin", "none.bin")), mean=mean)
+    given = for_images(parse_net(text.replace("m.bin", "none.bin")), mean=mean)
     assert given.whole == (8, 8)
 
 
 def test_a_net_with_inputs_stays_as_it_is():
     net = parse_net('layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 } } }')
-    assert deployed(net).net is net
+    assert for_images(net).net is net
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_net_with_inputs_stays_as_it_is():
 )
 def test_nets_that_cannot_be(text, said):
     with pytest.raises(UsageError, match=said):
-        deployed(parse_net(text))
+        for_images(parse_net(text))
 
 
 def test_the_middle_of_an_image_less_the_middle_of_the_mean():
