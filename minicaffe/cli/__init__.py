@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import MinicaffeError, UsageError, did_you_mean
 from ..version import __version__
@@ -37,7 +37,7 @@ from . import (
     upgrade,
     warmup,
 )
-from .flags import parse, split_command
+from .flags import Command, parse, split_command
 from .manual import manual
 from .signals import never_lost
 from .usage import command_help, overview
@@ -135,13 +135,13 @@ def _dispatch(words: list[str]) -> int:
     return command.run(parse(command, rest))
 
 
-def _page(topic: str, commands) -> str:
+def _page(topic: str, commands: Mapping[str, Command]) -> str:
     """The help on a command, a layer type or a message of the schema."""
     hyphened = topic.replace("_", "-")
     return command_help(commands[hyphened]) if hyphened in commands else manual(topic, list(commands))
 
 
-def _find(name: str, commands):
+def _find(name: str, commands: Mapping[str, Command]) -> Command:
     hyphened = name.replace("_", "-")  # Caffe's tools are spelled convert_imageset
     if hyphened not in commands:
         near = did_you_mean(name, commands) or f"; expected one of {', '.join(commands)}"

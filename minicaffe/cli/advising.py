@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import plural
 from .results import Results
+
+if TYPE_CHECKING:
+    from ..analysis.advice import Finding
 
 _ROUNDS = 20
 """Times that a file is judged again after a fix: each fixes every layer once."""
@@ -29,7 +32,7 @@ class Advice:
         found = {path: source_of(path) for path in self.paths}
         return {path: source for path, source in found.items() if source is not None}
 
-    def fix(self, findings) -> bool:
+    def fix(self, findings: Sequence[Finding]) -> bool:
         """Write the fixes of ``findings``; whether there were any."""
         from ..analysis.advice import fixed, write
 
@@ -93,7 +96,7 @@ def closing(path: str, count: int) -> str:
     return f"{path}: no error, {plural(count, 'warning')}" if count else f"{path}: no error"
 
 
-def as_record(finding) -> dict[str, Any]:
+def as_record(finding: Finding) -> dict[str, Any]:
     """A finding as JSON has it; the changes of its fix by line."""
     names = ("rule", "level", "path", "line", "column", "layer", "found", "why", "todo")
     facts = {name: getattr(finding, name) for name in names}
@@ -112,11 +115,11 @@ def show_rules(results: Results) -> int:
     return 0
 
 
-def _head(finding) -> str:
+def _head(finding: Finding) -> str:
     return f'{finding.place}: layer "{finding.layer}"' if finding.layer else finding.place
 
 
-def _sentence(finding, whole: bool) -> str:
+def _sentence(finding: Finding, whole: bool) -> str:
     """One line; the reason and the remedy only where they have not just been told."""
     hint = f"; --fix {finding.fix.words}" if finding.fix else ""
     reason = f". {finding.why}; {finding.todo}" if whole else ""

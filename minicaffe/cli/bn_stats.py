@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, WeightsError, plural
 from .flags import Command, Flag, whole
@@ -15,6 +16,11 @@ from .progress import Screen, duration
 from .results import Results
 from .signals import ended_by_signals
 from .tables import table
+
+if TYPE_CHECKING:
+    from ..bn_stats import Statistics
+    from ..graph import Node
+    from ..net import Net
 
 
 def run(options: dict[str, Any]) -> int:
@@ -66,7 +72,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _net(options: dict[str, Any]):
+def _net(options: dict[str, Any]) -> Net:
     """The net in phase TRAIN, over its own data or over those that the flags name."""
     from ..bn_stats import with_source
     from ..net import Net
@@ -79,7 +85,7 @@ def _net(options: dict[str, Any]):
     return Net(file, "TRAIN", seed=options["seed"], **how)
 
 
-def _refuse_without_weights(path: str, nodes) -> None:
+def _refuse_without_weights(path: str, nodes: Sequence[Node]) -> None:
     from ..proto import read_weights
 
     held = read_weights(path)
@@ -88,14 +94,14 @@ def _refuse_without_weights(path: str, nodes) -> None:
         raise WeightsError(f"{path}: has no blobs of {', '.join(lacking)}; expected the weights of this net")
 
 
-def _left_alone(all_nodes, nodes) -> list[str]:
+def _left_alone(all_nodes: Sequence[Node], nodes: Sequence[Node]) -> list[str]:
     names = [node.name for node in all_nodes if node not in nodes]
     return [f"{', '.join(names)}: stored statistics are used in phase TRAIN too, and are left as they are"] * bool(
         names
     )
 
 
-def _change(name: str, old, new) -> dict[str, Any]:
+def _change(name: str, old: Statistics | None, new: Statistics) -> dict[str, Any]:
     """How far the stored statistics were off: the mean's largest distance, in deviations, and the variance's ratios."""
     channels = int(new.mean.size)
     if old is None:
@@ -112,7 +118,7 @@ def _change(name: str, old, new) -> dict[str, Any]:
     }
 
 
-def _table(changes):
+def _table(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = [
         (
             change["layer"],

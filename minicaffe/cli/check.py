@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, UsageError, did_you_mean
 from .advising import Advice, as_record, closing, show_rules
@@ -13,6 +13,12 @@ from .netflags import LAYERS, LEVEL, PYTHON, STAGE
 from .nettable import known, listed, shape_flag, shapes_text, title
 from .results import Results
 from .tables import number, table, total
+
+if TYPE_CHECKING:
+    from ..analysis.advice import Planned
+    from ..analysis.check import Checked
+    from ..proto import Message, NetFile
+    from ..solver.definition import Definition
 
 
 def run(options: dict[str, Any]) -> int:
@@ -71,7 +77,7 @@ def _judged(options: dict[str, Any], advice: Advice, found: list[_Found]) -> lis
     return advise(make_case(states, sources, planned=planned, **more), sources, advice.ignore)
 
 
-def _states(options: dict[str, Any]):
+def _states(options: dict[str, Any]) -> tuple[list[tuple[NetFile, Checked]], list[str], Planned | None]:
     """The nets in their states, notes on them, and what a solver plans."""
     from ..analysis.check import PHASES, check_net, check_solver
     from ..proto import is_solver, read_net, read_solver_file
@@ -98,7 +104,7 @@ def _states(options: dict[str, Any]):
     return states, notes, planned
 
 
-def _planned(path: str, param, beside: bool):
+def _planned(path: str, param: Message, beside: bool) -> Planned:
     from ..analysis.advice import Planned, source_of
 
     source = source_of(path)
@@ -119,7 +125,7 @@ def _texts(path: str) -> list[str]:
     return list(dict.fromkeys([path, *(net for net in nets if os.path.isfile(net))]))
 
 
-def _definition(options: dict[str, Any]):
+def _definition(options: dict[str, Any]) -> Definition:
     """A solver whose own fields are right, and its nets, whatever is wrong with them."""
     from ..solver.definition import read_definition
     from ..solver.rules import rule_class
@@ -129,7 +135,7 @@ def _definition(options: dict[str, Any]):
     return definition
 
 
-def _show(net, state, results: Results, level: int) -> None:
+def _show(net: NetFile, state: Checked, results: Results, level: int) -> None:
     from ..analysis.summary import summarise, totals
 
     rows, layers = [], summarise(state, level)

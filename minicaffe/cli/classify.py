@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, NonFiniteError, UsageError, plural, shape_text
 from .flags import Command, Flag, comma_list, whole
@@ -15,6 +15,12 @@ from .netflags import HOW, LEVEL, net_options
 from .progress import Screen
 from .results import Results
 from .signals import ended_by_signals
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..classifier import Classifier
+    from ..net import Net
 
 _BAR = 20
 _AT_ONCE = 32
@@ -50,7 +56,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _net(options: dict[str, Any], batch: int, blobs: list[str]):
+def _net(options: dict[str, Any], batch: int, blobs: list[str]) -> Classifier:
     return image_net(options, net_options(options), batch, blobs)
 
 
@@ -66,7 +72,7 @@ def _labels(path: str | None) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _only_output(net, path: str) -> str:
+def _only_output(net: Net, path: str) -> str:
     """The net's output; of several the one called "prob"."""
     outputs = net.outputs
     if len(outputs) == 1 or "prob" in outputs:
@@ -74,7 +80,7 @@ def _only_output(net, path: str) -> str:
     raise UsageError(f"{path}: the net has the outputs {', '.join(outputs)}; expected --blob with one of its blobs")
 
 
-def _classes(net, blob: str, labels: list[str], path: str | None) -> int:
+def _classes(net: Net, blob: str, labels: list[str], path: str | None) -> int:
     """How many classes the blob has numbers for; UsageError or DataError where that makes no sense."""
     shape = net.blobs[blob].shape
     if len(shape) < 2 or any(size != 1 for size in shape[2:]):
@@ -84,7 +90,7 @@ def _classes(net, blob: str, labels: list[str], path: str | None) -> int:
     return shape[1]
 
 
-def _check(file: str, scores, blob: str) -> None:
+def _check(file: str, scores: np.ndarray, blob: str) -> None:
     import numpy as np
 
     if not np.isfinite(scores).all():
@@ -92,7 +98,7 @@ def _check(file: str, scores, blob: str) -> None:
         raise NonFiniteError(f'{file}: blob "{blob}" holds {value:g}; expected finite numbers: do the weights fit?')
 
 
-def _show(file: str, scores, labels: list[str], top: int, results: Results) -> bool:
+def _show(file: str, scores: np.ndarray, labels: list[str], top: int, results: Results) -> bool:
     """Print the best classes of an image; whether its scores are probabilities."""
     import numpy as np
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError, plural, shape_text
 from .flags import Command, Flag, one_of, whole
 from .log import Log
 from .progress import Rate, Screen
 from .signals import ended_by_signals
+
+if TYPE_CHECKING:
+    from ..data.imageset import Entry, RecordMaker
 
 _SHOWN = 20  # lines of the list that are reported before the rest is only counted
 _LOGGED = 1000  # images between two lines of the log
@@ -75,7 +79,7 @@ class _Run:
                 raise _Unusable(self._problems, self._lines)
         self._tell()
 
-    def _write(self, entries, maker, put) -> None:
+    def _write(self, entries: Sequence[Entry], maker: RecordMaker, put: Callable[[bytes, bytes], None]) -> None:
         from ..data.imageset import records
 
         keep = self._options["skip_bad"]

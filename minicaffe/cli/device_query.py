@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def facts() -> dict[str, Any]:
     }
 
 
-def _lines(found: dict[str, Any]):
+def _lines(found: dict[str, Any]) -> Iterator[str]:
     """The facts for people."""
     processor, memory, kernels = found["processor"], found["memory"], found["kernels"]
     quota = "" if processor["core_quota"] is None else f", of whose time {processor['core_quota']:g} are granted"

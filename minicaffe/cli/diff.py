@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import plural, shape_text
 from .flags import Command, Flag
 from .results import Results
 from .tables import table
+
+if TYPE_CHECKING:
+    from ..analysis.diff import Difference, LayerDifference
+    from ..analysis.fields import Change
 
 _EQUAL, _DIFFERENT = 0, 1
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -47,11 +51,11 @@ def run(options: dict[str, Any]) -> int:
     return _EQUAL if found.equal else _DIFFERENT
 
 
-def _change(change, indent: str) -> str:
+def _change(change: Change, indent: str) -> str:
     return f"{indent}{change.what}: {change.old or 'none'} -> {change.new or 'none'}"
 
 
-def _distances(layers) -> Iterator[str]:
+def _distances(layers: Iterable[LayerDifference]) -> Iterator[str]:
     rows = [
         (
             f"{layer.name}[{one.index}]",
@@ -66,7 +70,7 @@ def _distances(layers) -> Iterator[str]:
         yield from table(("parameter", "shape", "L2", "relative", "largest"), rows, 2)
 
 
-def _in_words(found, counts: dict[str, int], parameters: int) -> str:
+def _in_words(found: Difference, counts: dict[str, int], parameters: int) -> str:
     parts = [f"{plural(len(found.outside), 'field')} outside of layers"] if found.outside else []
     parts += [f"{plural(count, 'layer')} {kind}" for kind, count in counts.items() if count]
     if parameters:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, UsageError, plural
 from .flags import Command, Flag, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE
 from .results import Results
+
+if TYPE_CHECKING:
+    from ..draw import State
+    from ..proto import NetFile
 
 
 def target(text: str) -> str:
@@ -44,7 +48,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _checked(net, options: dict[str, Any]):
+def _checked(net: NetFile, options: dict[str, Any]) -> tuple[list[State], list[str]]:
     """The states of a net that is right, with all that can be told of them, and what was assumed."""
     from ..analysis.check import PHASES, check_net
     from ..analysis.drawing import states_of
@@ -63,7 +67,7 @@ def _checked(net, options: dict[str, Any]):
     return states, notes
 
 
-def _plain(net, options: dict[str, Any]):
+def _plain(net: NetFile, options: dict[str, Any]) -> tuple[list[State], list[str]]:
     """The states of a net as it stands, right or wrong."""
     from ..draw import plain_states
 

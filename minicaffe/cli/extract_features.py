@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import plural, shape_text
 from .flags import Command, Flag, comma_list, one_of, whole
@@ -14,6 +15,11 @@ from .netflags import HOW, LEVEL, net_options
 from .progress import Rate, Screen, duration
 from .results import Results
 from .signals import ended_by_signals
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..net import Net
 
 
 def run(options: dict[str, Any]) -> int:
@@ -59,7 +65,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _net(options: dict[str, Any]):
+def _net(options: dict[str, Any]) -> Net:
     """The net under the plan that is wished for, or under the one that keeps every blob where one is not kept."""
     from ..analysis.features import net_with
     from ..net import Net
@@ -69,7 +75,9 @@ def _net(options: dict[str, Any]):
     return net_with(lambda plan: Net(model, "TEST", plan=plan, **how), options["blobs"], wished, model)
 
 
-def _extract(net, blobs, batches: int, write, screen: Screen):
+def _extract(
+    net: Net, blobs: Sequence[str], batches: int, write: Callable[[str, np.ndarray], None], screen: Screen
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
     """Run and write; return the number of records and the shape of one, by blob."""
     from ..analysis.features import run_own
 

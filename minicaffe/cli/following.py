@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..analysis.curves import Curves, Point
 from ..analysis.plot import check_target, draw_curves, load_matplotlib
 from ..errors import MinicaffeError, UsageError
-from ..solver.events import Display, Listener, TestResult
+from ..solver.events import Display, Listener, Output, TestResult
 
 _EVERY, _SHARE = 5.0, 20.0
 """Seconds from one picture to the next, at least; and how often the time it takes, so that it stays below 5 %."""
@@ -154,7 +154,7 @@ class Board(Follower):
         self.attempt(write)
 
 
-def _named(group: str, outputs) -> dict[str, float]:
+def _named(group: str, outputs: Sequence[Output]) -> dict[str, float]:
     """Names for the numbers of all outputs; those of one blob are counted."""
     names: dict[str, float] = {}
     for output in outputs:
@@ -174,8 +174,8 @@ class Together(Listener):
             setattr(self, name, _each([getattr(listener, name) for listener in listeners]))
 
 
-def _each(methods):
-    def call(*words) -> None:
+def _each(methods: Sequence[Callable[..., None]]) -> Callable[..., None]:
+    def call(*words: Any) -> None:
         for method in methods:
             method(*words)
 

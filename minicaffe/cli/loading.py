@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .log import Log
 from .progress import Screen
 
+if TYPE_CHECKING:
+    from ..net import Net
+    from ..weights import CopyReport
+
 _COMPILING = "compiling kernels: "
 
 
-def load_weights(net, paths: Iterable[str], log: Log) -> None:
+def load_weights(net: Net, paths: Iterable[str], log: Log) -> None:
     """Copy every file of weights into ``net``; log which layers of a file, and which of the net, found no partner."""
     copies = []
     for path in paths:
@@ -20,7 +25,7 @@ def load_weights(net, paths: Iterable[str], log: Log) -> None:
     tell_of_copies(copies, log)
 
 
-def ignored_lines(report) -> list[tuple[str, str]]:
+def ignored_lines(report: CopyReport) -> list[tuple[str, str]]:
     """Caffe's line for each layer of a file that the net does not have."""
     return [("net.cpp:744", f"Ignoring source layer {name}") for name in report.ignored]
 

@@ -11,6 +11,11 @@ import ctypes
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..proto import Message
+    from ..solver.events import Display, Output
 
 __all__ = ["Log", "build_lines", "display_lines", "number", "output_lines", "prefix", "score_lines", "snapshot_lines"]
 
@@ -88,7 +93,7 @@ def _with_loss(name: str, value: float, loss_weight: float) -> str:
 
 
 def build_lines(
-    param,
+    param: Message,
     text: str,
     train: Sequence[Line] = (),
     tests: Sequence[Sequence[Line]] = (),
@@ -119,7 +124,7 @@ def build_lines(
     return [*lines, ("solver.cpp:57", "Solver scaffolding done.")]
 
 
-def _test_origins(param) -> list[str]:
+def _test_origins(param: Message) -> list[str]:
     """How Caffe names the source of each test net."""
     origins = ["test_net_param"] * len(param.test_net_param)
     origins += [f"test_net file: {path}" for path in param.test_net]
@@ -127,7 +132,7 @@ def _test_origins(param) -> list[str]:
     return origins + [shared] * (len(param.test_iter) - len(origins))
 
 
-def display_lines(display) -> list[Line]:
+def display_lines(display: Display) -> list[Line]:
     """A training display; see ``minicaffe.solver.events.Display``."""
     seconds = number(round(display.seconds, 3))
     lines = [
@@ -141,7 +146,7 @@ def display_lines(display) -> list[Line]:
     return [*lines, ("sgd_solver.cpp:112", f"Iteration {display.iteration}, lr = {number(display.lr)}")]
 
 
-def output_lines(place: str, kind: str, outputs) -> list[Line]:
+def output_lines(place: str, kind: str, outputs: Sequence[Output]) -> list[Line]:
     """The numbers of all output blobs, ``kind`` "Train" or "Test"; see ``minicaffe.solver.events.Output``."""
     return [
         (place, f"    {kind} net output #{out.index}: {_with_loss(out.name, out.value, out.loss_weight)}")
@@ -149,7 +154,7 @@ def output_lines(place: str, kind: str, outputs) -> list[Line]:
     ]
 
 
-def score_lines(outputs, loss: float) -> list[Line]:
+def score_lines(outputs: Sequence[Output], loss: float) -> list[Line]:
     """The end of ``minicaffe test``: the mean loss, then the mean of every output."""
     lines = [("caffe.cpp:309", f"Loss: {number(loss)}")]
     return lines + [("caffe.cpp:321", _with_loss(out.name, out.value, out.loss_weight)) for out in outputs]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..net import Net
+
 _BYTES = 4  # of a float32
 
 
-def net_lines(net) -> list[tuple[str, str]]:
+def net_lines(net: Net) -> list[tuple[str, str]]:
     """(source, text) of each line, from the graph and the plan of ``net``, in Caffe's order."""
     graph, needs = net.graph, net.gradients
     lines: list[tuple[str, str]] = []

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError, shape_text
 
+if TYPE_CHECKING:
+    from ..analysis.check import Checked
+    from ..analysis.summary import Totals
 
-def title(state) -> str:
+
+def title(state: Checked) -> str:
     """The phases and stages of a checked state: ``TRAIN and TEST, stage deploy``."""
     return " and ".join(state.phases) + "".join(f", stage {stage}" for stage in state.stages)
 
@@ -22,7 +27,7 @@ def listed(shapes: Mapping[str, tuple | None]) -> dict[str, list[int] | None]:
     return {name: None if shape is None else list(shape) for name, shape in shapes.items()}
 
 
-def known(sums) -> dict[str, int | None]:
+def known(sums: Totals) -> dict[str, int | None]:
     """The totals as JSON has them: None where more comes that is not known."""
     names = ("parameters", "multiply_adds", "bytes")
     return {name: None if more else value for name, value, more in zip(names, sums.values, sums.open)}

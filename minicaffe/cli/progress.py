@@ -21,7 +21,7 @@ _MANY = 1_000_000
 class Screen:
     """Lines and at most one bar; close it when done."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.live = sys.stderr.isatty()
         self.title = ""  # of the bar; "" where there is none
         self._bar = None

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..solver.events import Output
 
 
 class Results:
@@ -19,7 +23,7 @@ class Results:
         self._as_json = as_json
         self._closed: BrokenPipeError | None = None
 
-    def record(self, event: str, **facts) -> None:
+    def record(self, event: str, **facts: Any) -> None:
         """One JSON object, at once; nothing without ``--json``."""
         if self._as_json and self._closed is None:
             try:
@@ -34,7 +38,7 @@ class Results:
             for line in lines:
                 print(line)
 
-    def close(self, sentence: str, **facts) -> None:
+    def close(self, sentence: str, **facts: Any) -> None:
         """The last line: ``sentence``, or the same as a record."""
         self.record("done", **facts)
         if self._closed is not None:
@@ -43,7 +47,7 @@ class Results:
             print(sentence, flush=True)
 
 
-def by_name(outputs) -> dict[str, float | list[float]]:
+def by_name(outputs: Sequence[Output]) -> dict[str, float | list[float]]:
     """Output numbers by blob name; a blob of several numbers gives a list."""
     values: dict[str, list[float]] = {}
     for output in outputs:
@@ -51,7 +55,7 @@ def by_name(outputs) -> dict[str, float | list[float]]:
     return {name: numbers[0] if len(numbers) == 1 else numbers for name, numbers in values.items()}
 
 
-def in_words(outputs) -> str:
+def in_words(outputs: Sequence[Output]) -> str:
     """``accuracy 0.1209, loss 3.2439``; of a blob of many numbers only how many there are."""
     parts = []
     for name, value in by_name(outputs).items():
@@ -59,7 +63,7 @@ def in_words(outputs) -> str:
     return ", ".join(parts)
 
 
-def _finite(value):
+def _finite(value: Any) -> Any:
     """JSON knows neither NaN nor infinity: both become null."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}

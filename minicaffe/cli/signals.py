@@ -8,6 +8,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..solver import Solver
 
 __all__ = ["EFFECTS", "ended_by_signals", "handled", "never_lost"]
 
@@ -18,14 +22,14 @@ _STOPPING = b"minicaffe: stopping after this iteration; Ctrl-C again stops at on
 
 
 @contextlib.contextmanager
-def handled(solver, sigint_effect: str, sighup_effect: str) -> Iterator[None]:
+def handled(solver: Solver, sigint_effect: str, sighup_effect: str) -> Iterator[None]:
     """Within this block each signal has its effect on ``solver``: one of EFFECTS.
 
     A second SIGINT, once the first has asked to stop, raises KeyboardInterrupt.
     """
     stopping = False
 
-    def act(number, _frame):
+    def act(number: int, _frame: object) -> None:
         nonlocal stopping
         effect = sigint_effect if number == signal.SIGINT else sighup_effect
         if effect == "snapshot":
@@ -55,10 +59,10 @@ def never_lost() -> Iterator[None]:
     """Within this block an interrupt that Python drops, as from a callback of a weak reference, comes again."""
     before = sys.unraisablehook
 
-    def again(_number, _frame):
+    def again(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    def hook(dropped):
+    def hook(dropped: Any) -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)  # not at once: that would be within the callback too
         else:
@@ -84,7 +88,7 @@ def ended_by_signals() -> Iterator[None]:
     A signal that is ignored (nohup) stays ignored.
     """
 
-    def act(_number, _frame):
+    def act(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from .flags import Command, Flag, comma_list, one_of, whole
@@ -16,6 +16,10 @@ from .netlog import net_lines
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
 from .tables import table
+
+if TYPE_CHECKING:
+    from ..net import Net
+    from ..solver.events import Output
 
 _STATISTICS = {None: (None,), "stored": ("stored",), "batch": ("batch",), "both": ("stored", "batch")}
 
@@ -57,7 +61,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _net(options: dict[str, Any], how: dict[str, Any], kind: str | None):
+def _net(options: dict[str, Any], how: dict[str, Any], kind: str | None) -> Net:
     """The net as it is written, or with ``kind`` of statistics in all that normalise: "stored" or "batch"."""
     from ..bn_stats import normalising, with_statistics
     from ..net import Net
@@ -73,7 +77,9 @@ def _net(options: dict[str, Any], how: dict[str, Any], kind: str | None):
     return net
 
 
-def _test(net, options: dict[str, Any], kind: str | None, log: Log, screen: Screen, results: Results):
+def _test(
+    net: Net, options: dict[str, Any], kind: str | None, log: Log, screen: Screen, results: Results
+) -> tuple[tuple[tuple[Output, ...], float], float]:
     """Score one net; return the mean outputs with the mean loss, and the seconds."""
     batches = options["iterations"]
     net.check_finite = options["check_finite"]
@@ -100,7 +106,7 @@ def _test(net, options: dict[str, Any], kind: str | None, log: Log, screen: Scre
 _OF = {"stored": "their stored statistics", "batch": "the statistics of each batch"}
 
 
-def _words(kind: str | None, outputs, loss: float) -> str:
+def _words(kind: str | None, outputs: Sequence[Output], loss: float) -> str:
     words = in_words(outputs) or f"loss {loss:.4f}"
     return f"{words} with {_OF[kind]}" if kind else words
 
@@ -112,7 +118,9 @@ def _side_by_side(scores: dict) -> Iterator[str]:
     return table(("output", *(f"{kind} statistics" for kind in scores)), rows, 1)
 
 
-def _score(net, batches: int, log: Log, screen: Screen, results: Results, facts: dict[str, str]):
+def _score(
+    net: Net, batches: int, log: Log, screen: Screen, results: Results, facts: dict[str, str]
+) -> tuple[tuple[Output, ...], float]:
     """Run all batches; return the mean of every output number, and the mean loss."""
     from ..solver.events import Output
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .flags import Command, Flag, comma_list, one_of, whole
 from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
@@ -14,6 +14,11 @@ from .netlog import net_lines
 from .progress import Screen
 from .results import Results
 from .timelog import average_lines, begin_line, iteration_line, step_table
+
+if TYPE_CHECKING:
+    from ..kernels.fast.peak import Peak
+    from ..net import Net
+    from ..timing import Timing
 
 
 def run(options: dict[str, Any]) -> int:
@@ -55,7 +60,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _run_once(net, log: Log) -> None:
+def _run_once(net: Net, log: Log) -> None:
     """So that what is made at the first run is there, and is not timed."""
     log.info("caffe.cpp:351", "Performing Forward")
     net.forward()
@@ -67,11 +72,11 @@ def _run_once(net, log: Log) -> None:
         log.note("the fast plan computes no gradients in phase TEST: only forward passes are timed")
 
 
-def _runs_backward(net) -> bool:
+def _runs_backward(net: Net) -> bool:
     return net.runner is None or any(net.runner.plan.gradients.nodes)
 
 
-def _peak(net):
+def _peak(net: Net) -> Peak | None:
     """What the machine can do at most, where it is compared with steps."""
     if net.runner is None:
         return None
@@ -80,7 +85,7 @@ def _peak(net):
     return measure()
 
 
-def _close(net, timing, results: Results, resident, peak, threads: int) -> None:
+def _close(net: Net, timing: Timing, results: Results, resident: int | None, peak: Peak | None, threads: int) -> None:
     """The table of steps, and the last line."""
     if peak is not None:
         results.text(step_table(timing, peak))

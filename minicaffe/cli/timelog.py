@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .log import Line, number
+
+if TYPE_CHECKING:
+    from ..kernels.fast.peak import Peak
+    from ..timing import StepTime, Timing
 
 _MS = 1e3
 _COLUMNS = f"  {'kernel':<28}{'ms':>9}{'share':>7}{'GFLOP/s':>9}{'of peak':>8}{'GB/s':>7}{'of copy':>8}  layers"
@@ -20,7 +25,7 @@ def iteration_line(index: int, seconds: float) -> Line:
     return "caffe.cpp:394", f"Iteration: {index} forward-backward time: {number(_MS * seconds)} ms."
 
 
-def average_lines(timing) -> list[Line]:
+def average_lines(timing: Timing) -> list[Line]:
     """Each layer's average, or that of layers computed together, and those of the passes; a ``timing.Timing``."""
     lines = [("caffe.cpp:397", "Average time per layer: ")]
     for layer in timing.layers:
@@ -38,7 +43,7 @@ def average_lines(timing) -> list[Line]:
     ]
 
 
-def step_table(timing, peak) -> Iterator[str]:
+def step_table(timing: Timing, peak: Peak) -> Iterator[str]:
     """The steps of each pass, as they run; ``peak`` is a ``kernels.fast.peak.Peak``."""
     for one in timing.passes:
         if not one.steps:
@@ -55,7 +60,7 @@ def step_table(timing, peak) -> Iterator[str]:
     yield f"the most on as many threads: {peak.flops / 1e9:.0f} GFLOP/s, copying {peak.bytes / 1e9:.1f} GB/s"
 
 
-def _rates(step, peak) -> str:
+def _rates(step: StepTime, peak: Peak) -> str:
     flops = step.operations / step.seconds if step.seconds else 0.0
     moved = step.bytes / step.seconds if step.seconds else 0.0
     shown = f"{flops / 1e9:9.1f}{_share(flops, peak.flops):>8}" if flops else " " * 17

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from .results import Results, by_name, in_words
 from .signals import EFFECTS, ended_by_signals, handled
 
 if TYPE_CHECKING:
-    from ..solver import Listener
+    from ..proto import Message
+    from ..solver import Listener, Solver
+    from .report import TrainReport
 
 
 def run(options: dict[str, Any]) -> int:
@@ -76,7 +79,7 @@ def _listening(report: Listener, options: dict[str, Any], log: Log) -> tuple[Lis
 
 
 @contextlib.contextmanager
-def _closing(followers: list):
+def _closing(followers: list) -> Iterator[None]:
     """Tell all of them when the training is over."""
     try:
         yield
@@ -90,7 +93,7 @@ def _weights(options: dict[str, Any]) -> dict[str, str]:
     return {"weights": ",".join(options["weights"])} if options["weights"] else {}
 
 
-def _prepare(solver, options: dict[str, Any], log: Log) -> None:
+def _prepare(solver: Solver, options: dict[str, Any], log: Log) -> None:
     """Log how the solver came to be, and load the snapshot that the flags name."""
     from ..proto import format_text
 
@@ -113,12 +116,12 @@ def _prepare(solver, options: dict[str, Any], log: Log) -> None:
     log.release()
 
 
-def _asks_for_gpu(param) -> bool:
+def _asks_for_gpu(param: Message) -> bool:
     """Whether the file itself says GPU, in which case the solver has its own remark."""
     return param.HasField("solver_mode") and param.solver_mode == type(param).GPU
 
 
-def _close(solver, report, results: Results, first: int, seconds: float) -> None:
+def _close(solver: Solver, report: TrainReport, results: Results, first: int, seconds: float) -> None:
     """The last line: iterations, time, scores, files."""
     done, last = solver.iter - first, solver.iter
     head = f"{solver.net.name}: {plural(done, 'iteration')} in {duration(seconds)}"
