@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, WeightsError, plural
 from .flags import Command, Flag, whole
-from .loading import Compiling, load_weights, warn_of_compiling
-from .log import Log
+from .loading import at_work, load_weights
 from .netflags import HOW, LEVEL, net_options
-from .progress import Screen, duration
-from .results import Results
-from .signals import ended_by_signals
+from .progress import duration
 from .tables import table
 
 if TYPE_CHECKING:
@@ -29,19 +25,10 @@ def run(options: dict[str, Any]) -> int:
         if not options[name]:
             raise UsageError(f"bn-stats needs {flag}")
     from .. import bn_stats
-    from ..kernels import _jit
     from ..proto import patch_weights
 
-    screen = Screen()
-    log, results = Log(screen.line), Results(options["json"])
     weights, out, batches = options["weights"], options["o"], options["batches"]
-    warn_of_compiling(log)
-    with (
-        ended_by_signals(),
-        contextlib.closing(screen),
-        _jit.told_of_compiling(Compiling(screen)),
-        _net(options) as net,
-    ):
+    with at_work(options["json"]) as (screen, log, results), _net(options) as net:
         load_weights(net, [weights], log)
         nodes = bn_stats.measured(net)
         _refuse_without_weights(weights, nodes)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, NonFiniteError, UsageError, plural, shape_text
 from .flags import Command, Flag, comma_list, whole
-from .images import IMAGES, MEAN, MEAN_FILE, SCALE, image_files, image_net, load, loaded_images
-from .loading import Compiling, warn_of_compiling
-from .log import Log
+from .images import IMAGES, MEAN, MEAN_FILE, SCALE, image_files, image_net, loaded_images
+from .loading import at_work, load_quietly
 from .netflags import HOW, LEVEL, net_options
-from .progress import Screen
 from .results import Results
-from .signals import ended_by_signals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,20 +25,17 @@ _AT_ONCE = 32
 
 def run(options: dict[str, Any]) -> int:
     """Build the net for images, run them a batch at a time, and print the best classes of each."""
-    from ..kernels import _jit
+    from ..report import read_labels
 
-    files, labels = image_files(options["images"]), _labels(options["labels"] or options["labels_file"])
+    files, names = image_files(options["images"]), options["labels"] or options["labels_file"]
+    labels = read_labels(names) if names else ()
     crops = bool(options["images_dim"]) and not options["center_only"]
-    screen = Screen()
-    log, results = Log(screen.line), Results(options["json"])
-    warn_of_compiling(log)
     blobs = [options["blob"]] if options["blob"] else []
     batch = min(_AT_ONCE, len(files) * (10 if crops else 1))
-    compiling = _jit.told_of_compiling(Compiling(screen))
-    with ended_by_signals(), contextlib.closing(screen), compiling, _net(options, batch, blobs) as net:
-        blob = options["blob"] or _only_output(net, options["model"])
-        classes = _classes(net, blob, labels, options["labels"] or options["labels_file"])
-        load(net, options["weights"], log)
+    with at_work(options["json"]) as (_, log, results), _net(options, batch, blobs) as net:
+        blob = options["blob"] or _only_output(net: Net, options["model"])
+        classes = _classes(net, blob, labels, names)
+        load_quietly(net, options["weights"], log)
         step = max(1, net.blobs[net.inputs[0]].shape[0] // (10 if crops else 1))
         scaled = True
         for start in range(0, len(files), step):
@@ -60,18 +54,6 @@ def _net(options: dict[str, Any], batch: int, blobs: list[str]) -> Classifier:
     return image_net(options, net_options(options), batch, blobs)
 
 
-def _labels(path: str | None) -> list[str]:
-    """The lines of a file of labels; none without one."""
-    from ..data.images import read_file
-
-    if path is None:
-        return []
-    lines = read_file(path).decode("utf-8", "replace").splitlines()
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return [line.strip() for line in lines]
-
-
 def _only_output(net: Net, path: str) -> str:
     """The net's output; of several the one called "prob"."""
     outputs = net.outputs
@@ -80,7 +62,7 @@ def _only_output(net: Net, path: str) -> str:
     raise UsageError(f"{path}: the net has the outputs {', '.join(outputs)}; expected --blob with one of its blobs")
 
 
-def _classes(net: Net, blob: str, labels: list[str], path: str | None) -> int:
+def _classes(net: Net, blob: str, labels: Sequence[str], path: str | None) -> int:
     """How many classes the blob has numbers for; UsageError or DataError where that makes no sense."""
     shape = net.blobs[blob].shape
     if len(shape) < 2 or any(size != 1 for size in shape[2:]):
@@ -98,7 +80,7 @@ def _check(file: str, scores: np.ndarray, blob: str) -> None:
         raise NonFiniteError(f'{file}: blob "{blob}" holds {value:g}; expected finite numbers: do the weights fit?')
 
 
-def _show(file: str, scores: np.ndarray, labels: list[str], top: int, results: Results) -> bool:
+def _show(file: str, scores: np.ndarray, labels: Sequence[str], top: int, results: Results) -> bool:
     """Print the best classes of an image; whether its scores are probabilities."""
     import numpy as np
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import plural, shape_text
 from .flags import Command, Flag, comma_list, one_of, whole
-from .loading import Compiling, load_weights, warn_of_compiling, warn_of_gpu
-from .log import Log
+from .loading import at_work, load_weights, warn_of_gpu
 from .netflags import HOW, LEVEL, net_options
 from .progress import Rate, Screen, duration
-from .results import Results
-from .signals import ended_by_signals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,16 +21,10 @@ if TYPE_CHECKING:
 def run(options: dict[str, Any]) -> int:
     """Build the net in phase TEST, run its batches, and write what the blobs hold."""
     from ..data.features import new_features
-    from ..kernels import _jit
 
     blobs, paths = options["blobs"], options["datasets"]
-    screen = Screen()
-    log, results = Log(screen.line), Results(options["json"])
-    warn_of_compiling(log)
     with (
-        ended_by_signals(),
-        contextlib.closing(screen),
-        _jit.told_of_compiling(Compiling(screen)),
+        at_work(options["json"]) as (screen, log, results),
         new_features(blobs, paths, options["db_type"]) as write,
         _net(options) as net,
     ):

@@ -11,13 +11,11 @@ from typing import Any
 
 from ..errors import UsageError, plural, shape_text
 from .flags import Command, Flag, comma_list, whole
-from .images import IMAGES, MEAN, MEAN_FILE, SCALE, image_files, image_net, load, loaded_images, wished_mean
-from .loading import Compiling, warn_of_compiling
+from .images import IMAGES, MEAN, MEAN_FILE, SCALE, image_files, image_net, loaded_images, wished_mean
+from .loading import at_work, load_quietly
 from .log import Log
 from .netflags import HOW, LEVEL, net_options
 from .progress import Screen, duration
-from .results import Results
-from .signals import ended_by_signals
 
 _AT_ONCE = 32
 
@@ -33,19 +31,15 @@ def _target(text: str) -> str:
 def run(options: dict[str, Any]) -> int:
     """Build the net, run images, records or its own data through it, and write the arrays."""
     from ..data.features import write_npz
-    from ..kernels import _jit
 
     if options["data"] and options["image"]:
         raise UsageError("both --data and images are given; expected one of the two, or neither for the net's own data")
     if not options["weights"] or not options["blobs"]:
         missing, value = ("weights", "FILE") if not options["weights"] else ("blobs", "BLOB[,BLOB]")
         raise UsageError(f"features needs {missing}; expected --{missing} {value}")
-    screen = Screen()
-    log, results = Log(screen.line), Results(options["json"])
-    warn_of_compiling(log)
     how, began = net_options(options), time.perf_counter()
     work = _of_images if options["image"] else _of_records if options["data"] else _of_own
-    with ended_by_signals(), contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
+    with at_work(options["json"]) as (screen, log, results):
         name, arrays = work(options, how, log, screen)
         write_npz(options["o"], arrays)
     seconds = time.perf_counter() - began
@@ -70,7 +64,7 @@ def _of_own(options: dict[str, Any], how: dict[str, Any], log: Log, screen: Scre
         if net.inputs:
             inputs = ", ".join(net.inputs)
             raise UsageError(f"{model}: the net has no data of its own, but inputs ({inputs}); give --data or images")
-        load(net, options["weights"], log)
+        load_quietly(net, options["weights"], log)
         label = label_blob(net)
         wanted = [*blobs, *({label} - {None, *blobs})]
         size = next((net.blobs[name].shape[0] for name in wanted if net.blobs[name].shape), 1)
@@ -90,7 +84,7 @@ def _of_images(options: dict[str, Any], how: dict[str, Any], log: Log, screen: S
 
     files, blobs = image_files(options["image"])[: options["items"]], options["blobs"]
     with image_net(options, how, min(_AT_ONCE, len(files)), blobs) as net:
-        load(net, options["weights"], log)
+        load_quietly(net, options["weights"], log)
         batch = net.blobs[net.inputs[0]].shape[0]
         files = files[: options["iterations"] and options["iterations"] * batch]
         images = (net.centre(image) for image in loaded_images(net, files))
@@ -116,7 +110,7 @@ def _of_records(options: dict[str, Any], how: dict[str, Any], log: Log, screen: 
         with net_with(lambda plan: Net(found.net, "TEST", plan=plan, **how), blobs, plan, model) as net:
             if len(net.inputs) != 1 or len(net.blobs[net.inputs[0]].shape) != 4:
                 raise UsageError(f"{model}: the inputs are {', '.join(net.inputs) or 'none'}; expected one, of images")
-            load(net, options["weights"], log)
+            load_quietly(net, options["weights"], log)
             batch, *shape = net.blobs[net.inputs[0]].shape
             items = min(source.count, options["items"] or source.count, batch * (options["iterations"] or source.count))
             scale = found.scale if options["input_scale"] is None else options["input_scale"]

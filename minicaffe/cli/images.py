@@ -8,8 +8,6 @@ from typing import Any
 
 from ..errors import DataError, UsageError, plural
 from .flags import Flag, decimal
-from .loading import tell_of_copies
-from .log import Log
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -120,14 +118,6 @@ def _for_input(mean, net, dims):
     if mean is None or dims is None or mean.shape[1:] != tuple(dims) or not shapes or len(shapes[0]) != 4:
         return mean
     return centre(mean, *shapes[0][2:])
-
-
-def load(net, paths: Iterable[str], log: Log) -> None:
-    """Copy every file of weights into ``net``; warn of layers that are left without."""
-    tell_of_copies([(path, net.copy_from(path)) for path in paths], log)
-    for note in net.notes:
-        log.note(note)
-    log.release()
 
 
 def loaded_images(net, files: Iterable[str]):

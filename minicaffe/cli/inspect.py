@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
 
 from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, decimal, one_of, whole
 from .images import wished_mean
-from .loading import Compiling, load_weights, warn_of_compiling
-from .log import Log
+from .loading import at_work, load_quietly
 from .netflags import KERNELS, LEVEL, PYTHON, STAGE, THREADS, net_options
-from .progress import Screen
-from .results import Results
-from .signals import ended_by_signals
 
 
 def _classes(text: str) -> tuple[int, ...]:
@@ -23,30 +18,21 @@ def _classes(text: str) -> tuple[int, ...]:
 
 def run(options: dict[str, Any]) -> int:
     """Build the net, run it once, and write the page."""
-    from ..kernels import _jit
     from ..net import Net
     from ..report import inspect_net, read_labels
 
     how = net_options({**options, "layers": options["layer_files"], "plan": "inspect"})
     labels = read_labels(options["labels"]) if options["labels"] else ()
     fed = _fed(options)
-    screen = Screen()
-    log, results = Log(screen.line), Results(options["json"])
-    warn_of_compiling(log)
     with (
-        ended_by_signals(),
-        contextlib.closing(screen),
-        _jit.told_of_compiling(Compiling(screen)),
+        at_work(options["json"]) as (_, log, results),
         Net(fed.file, options["phase"], seed=options["seed"], **how) as net,
     ):
         if net.inputs and not fed.arrays:
             raise UsageError(
                 f"{options['model']}: the net takes {', '.join(net.inputs)} from outside; expected --image or --data"
             )
-        load_weights(net, options["weights"], log)
-        for note in net.notes:
-            log.note(note)
-        log.release()
+        load_quietly(net, options["weights"], log)
         for name, array in fed.arrays.items():
             net.blobs[name].data[...] = array
         notes = ["No labels were given: loss and accuracy count class 0 as true, and there are no gradients."]

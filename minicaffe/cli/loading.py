@@ -1,19 +1,42 @@
-"""What training and testing have in common: weights from files, and remarks before the work begins."""
+"""What commands that run nets have in common: screen and log, weights from files, remarks before the work."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from .log import Log
 from .progress import Screen
+from .results import Results
+from .signals import ended_by_signals
 
 if TYPE_CHECKING:
     from ..net import Net
     from ..weights import CopyReport
 
 _COMPILING = "compiling kernels: "
+
+
+@contextlib.contextmanager
+def at_work(json: bool) -> Iterator[tuple[Screen, Log, Results]]:
+    """Where a command shows its progress, its remarks and its results; signals end it, kernels are compiled in view."""
+    from ..kernels import _jit
+
+    screen = Screen()
+    log = Log(screen.line)
+    warn_of_compiling(log)
+    with ended_by_signals(), contextlib.closing(screen), _jit.told_of_compiling(Compiling(screen)):
+        yield screen, log, Results(json)
+
+
+def load_quietly(net: Net, paths: Iterable[str], log: Log) -> None:
+    """Copy every file of weights into ``net``; warn of layers that are left without, and tell the net's notes."""
+    tell_of_copies([(path, net.copy_from(path)) for path in paths], log)
+    for note in net.notes:
+        log.note(note)
+    log.release()
 
 
 def load_weights(net: Net, paths: Iterable[str], log: Log) -> None:

@@ -93,7 +93,7 @@ def _constant(param: Message, layers: list[Entry], unwanted: set[str]) -> bool:
 
 def _input(
     param: Message, shapes: Mapping[str, Shape | None], given: Mapping[str, Shape], gone: Collection[str]
-) -> Message:
+) -> Message | None:
     """An Input layer for a layer that brings data; None if none of its tops is wanted."""
     found: dict[str, Sequence[int]] = {}
     for top in param.top:
