@@ -33,7 +33,7 @@ def run(options: dict[str, Any]) -> int:
     blobs = [options["blob"]] if options["blob"] else []
     batch = min(_AT_ONCE, len(files) * (10 if crops else 1))
     with at_work(options["json"]) as (_, log, results), _net(options, batch, blobs) as net:
-        blob = options["blob"] or _only_output(net: Net, options["model"])
+        blob = options["blob"] or _only_output(net, options["model"])
         classes = _classes(net, blob, labels, names)
         load_quietly(net, options["weights"], log)
         step = max(1, net.blobs[net.inputs[0]].shape[0] // (10 if crops else 1))
