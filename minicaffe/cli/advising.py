@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import plural
+from ..errors import GraphError, ProtoError, plural
 from .results import Results
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _ROUNDS = 20
 """Times that a file is judged again after a fix: each fixes every layer once."""
+
+_ERRORS = {"layer-type": "unknown layer type", "bn-lr": "lr_mult"}
+"""Rules on what is an error in any case, and words that the error has."""
 
 
 class Advice:
@@ -57,6 +60,23 @@ class Advice:
             if not (fixing and self.fix(self.findings)):
                 return
 
+    def hinted(self, error: GraphError | ProtoError) -> GraphError | ProtoError:
+        """The error, which says beside each problem what --fix would do about it."""
+        from ..analysis.advice import of_texts
+
+        try:
+            fixable = [finding for finding in of_texts(self.sources(), self.ignore) if finding.rule in _ERRORS]
+        except ProtoError:  # the text itself is wrong
+            return error
+        problems = list(getattr(error, "problems", (str(error),)))
+        for finding in fixable:
+            for i, problem in enumerate(problems):
+                words = (f'layer "{finding.layer}"', _ERRORS[finding.rule])
+                if finding.fix and problem.startswith(f"{finding.path}:") and all(word in problem for word in words):
+                    problems[i] = f"{problem} (--fix {finding.fix.words})"
+                    break
+        return GraphError(problems) if isinstance(error, GraphError) else ProtoError(problems[0])
+
     def differences(self) -> Iterator[str]:
         """What was changed, as diff shows it."""
         now = self.sources()
@@ -78,7 +98,7 @@ class Advice:
         for finding in self.findings:
             if finding.level == "warning":
                 results.record("finding", **as_record(finding))
-            results.text([_sentence(finding, (finding.rule, finding.why) not in explained)])
+            results.text(_lines(finding, (finding.rule, finding.why) not in explained))
             explained.add((finding.rule, finding.why))
         results.text([""] * bool(self.findings))
 
@@ -119,8 +139,9 @@ def _head(finding: Finding) -> str:
     return f'{finding.place}: layer "{finding.layer}"' if finding.layer else finding.place
 
 
-def _sentence(finding: Finding, whole: bool) -> str:
-    """One line; the reason and the remedy only where they have not just been told."""
-    hint = f"; --fix {finding.fix.words}" if finding.fix else ""
-    reason = f". {finding.why}; {finding.todo}" if whole else ""
-    return f"{finding.level}: {_head(finding)}: {finding.found}{reason} [{finding.rule}{hint}]"
+def _lines(finding: Finding, whole: bool) -> Iterator[str]:
+    """What was found; the reason and the remedy only where they have not just been told."""
+    yield f"{finding.level}: {_head(finding)}: {finding.found} [{finding.rule}]"
+    if whole:
+        yield f"  {finding.why}."
+        yield f"  {finding.todo[:1].upper()}{finding.todo[1:]}.{f' (--fix {finding.fix.words})' if finding.fix else ''}"

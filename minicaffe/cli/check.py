@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..errors import GraphError, UsageError, did_you_mean
+from ..errors import GraphError, ProtoError, UsageError, did_you_mean
 from .advising import Advice, as_record, closing, show_rules
 from .flags import Command, Flag, comma_list, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE
@@ -40,6 +40,8 @@ def run(options: dict[str, Any]) -> int:
     found: list[_Found] = []
     try:
         advice.settle(lambda: _judged(options, advice, found), options["fix"])
+    except (GraphError, ProtoError) as error:
+        raise advice.hinted(error) from None
     finally:
         advice.show_fixes(results)
     states, notes = found[-1]

@@ -43,9 +43,13 @@ def test_a_warning_names_the_place_and_the_remedy(project, capsys):
     spoilt(project)
     status, out, err = run(capsys, "net.prototxt")
     assert (status, err) == (1, "")
-    line = next(line for line in out.splitlines() if line.startswith("warning: "))
-    assert line.startswith('warning: net.prototxt:15:57: layer "bn": use_global_stats is true for TRAIN and TEST alike')
-    assert line.endswith(" [bn-one-for-both; --fix takes use_global_stats out]")
+    lines = out.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("warning: "))
+    found = 'warning: net.prototxt:15:57: layer "bn": use_global_stats is true for TRAIN and TEST alike'
+    assert lines[at].startswith(found) and lines[at].endswith(" [bn-one-for-both]")
+    assert lines[at + 1].startswith("  It is wrong in TRAIN. Nothing is stored yet")
+    assert lines[at + 2].startswith("  Take the field out; ")
+    assert lines[at + 2].endswith(" (--fix takes use_global_stats out)")
     assert "use_global_stats: true" in Path("net.prototxt").read_text()
     assert out.endswith("net.prototxt: no error, 1 warning\n")
 
@@ -63,8 +67,8 @@ def test_a_reason_is_told_once(project, capsys):
     line = next(line for line in path.read_text().splitlines() if '"bn"' in line)
     path.write_text(path.read_text().replace(line, line + "\n" + line.replace('"bn"', '"bn2"')))
     _, out, _ = run(capsys, path)
-    first, second = (line for line in out.splitlines() if line.startswith("warning: "))
-    assert len(second) < len(first) / 2 and 'layer "bn2": use_global_stats is true' in second
+    lines = [line.split(":")[0] for line in out.splitlines() if line.startswith(("warning: ", "  It is", "  Take"))]
+    assert lines == ["warning", *lines[1:3], "warning"] and 'layer "bn2": use_global_stats is true' in out
 
 
 def test_json(project, capsys):
@@ -182,3 +186,24 @@ def test_words_that_are_missing_or_wrong(project, capsys):
     assert run(capsys)[2] == "minicaffe: error: check needs a NET; expected minicaffe check NET\n"
     assert '"bn-scale" is no rule of check; did you mean' in run(capsys, "net.prototxt", "--ignore", "bn-scale")[2]
     assert "none.prototxt: no such file" in run(capsys, "none.prototxt", "--fix")[2]
+
+
+def test_an_error_says_what_fix_would_do(project, capsys):
+    spoilt(project, "param { lr_mult: 1 decay_mult: 1 }")
+    status, _, err = run(capsys, "net.prototxt")
+    assert status == 2 and err.count("--fix") == 1 and err.endswith("not weights (--fix makes lr_mult 0)\n")
+    project.net(old='type: "BatchNorm"', new='type: "BatchNormLayer"')
+    status, _, err = run(capsys, "net.prototxt")
+    assert status == 2 and err.endswith('did you mean "BatchNorm"? (--fix makes the type "BatchNorm")\n')
+    Path("net.prototxt").write_text("layer { $ }")
+    assert run(capsys, "net.prototxt")[2].startswith("minicaffe: error: net.prototxt:1:9: unexpected character")
+
+
+def test_notes_on_many_layers_are_one(project, capsys):
+    net = spoilt(project, "batch_norm_param { use_global_stats: false }").read_text()
+    start, _, rest = net.partition('layer {\n  name: "data"')
+    one_phase = start + 'layer {\n  name: "data"' + rest[rest.index('layer {\n  name: "data"') + 22 :]
+    one_phase = one_phase.replace(" include { phase: TRAIN }", "").replace(" include { phase: TEST }", "")
+    project.write("train.prototxt", one_phase)
+    status, out, _ = run(capsys, "train.prototxt", "--ignore", "bn-without-scale,bn-small-batch")
+    assert status == 0 and out.count("note: ") == 1 and 'is false whatever the phase, in "bn" [' in out

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ...errors import plural
 from ...graph.build import short_path
 from ...layers import layer_class, layer_types
 from ...layers.base import Shape
@@ -14,6 +15,7 @@ from ...proto import NetFile, filter_net
 from ...proto.spans import Span, spans_of
 from .base import Finding, Fix, Rule
 
+_SHOWN = 3  # layers that a sentence names
 _NETS = ("net_param", "train_net_param", "test_net_param")
 POINTWISE = frozenset(
     "AbsVal BNLL Clip Dropout ELU Exp Log PReLU Power RReLU ReLU ReLU6 SELU SeLU Sigmoid TanH Threshold".split()
@@ -23,9 +25,6 @@ PASSING = frozenset(("Dropout", "Pooling", "Flatten", "Reshape", "Split"))
 WEIGHTED = frozenset(
     ("Convolution", "Deconvolution", "InnerProduct", "ConvolutionDepthwise", "DepthwiseConvolution", "Im2col")
 )
-
-OWN_FACTORS = ("scale_bias", "scale_filler", "bias_filler")
-"""Fields of a BatchNorm that has a gamma and a beta of its own."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class Site:
     @property
     def has_factors(self) -> bool:
         """Whether it is a BatchNorm with a gamma and a beta of its own, as NVIDIA's are."""
-        return any(self.param.batch_norm_param.HasField(name) for name in OWN_FACTORS)
+        options = self.param.batch_norm_param
+        return options.scale_bias or any(options.HasField(name) for name in ("scale_filler", "bias_filler"))
 
     def field(self, *path: str) -> Span | None:
         """Where a field of the layer stands."""
@@ -236,6 +236,12 @@ def _spans(net: NetFile, source: Source | None) -> dict[int, Span]:
 def _named(span: Span) -> str:
     name = span.first("name")
     return name.word if name else ""
+
+
+def named(sites: Sequence[Site]) -> str:
+    """The names of layers, of the first three where there are more."""
+    names = ", ".join(f'"{site.name}"' for site in sites[:_SHOWN])
+    return f"{names} and {plural(len(sites) - _SHOWN, 'other')}" if len(sites) > _SHOWN else names
 
 
 def _is_loss(site: Site) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...layers import layer_types
 from ...proto.spans import Span, valued
 from .base import WARNING, Finding, Fix, Rule
-from .case import OWN_FACTORS, Source
+from .case import Source
 
 _ALIASES = {
     "batchnormalization": "BatchNorm",
@@ -75,13 +75,19 @@ def _entries(rule: Rule, source: Source, name: str, why: str, todo: str) -> Iter
         kind = layer.first("type")
         if kind is None or (kind.word != "BatchNorm" and known_type(kind.word) != "BatchNorm"):
             continue
-        own = any(layer.first("batch_norm_param", field) for field in OWN_FACTORS)
-        specs = list(layer.all("param"))[: 3 if own else None]  # those behind are of gamma and beta
+        specs = list(layer.all("param"))[: 3 if _has_factors(layer) else None]  # those behind are of gamma and beta
         wrong = [field for spec in specs for field in spec.all(name) if _number(field.word) not in (None, 0)]
         if wrong:
             fix = Fix(source.path, tuple(valued(field, "0") for field in wrong), f"makes {name} 0")
             found = f"{name} of its blobs is {', '.join(field.word for field in wrong)}"
             yield _finding(rule, source, layer, wrong[0], found, why, todo, fix)
+
+
+def _has_factors(layer: Span) -> bool:
+    """As of a ``Site``."""
+    switch = layer.first("batch_norm_param", "scale_bias")
+    fillers = [layer.first("batch_norm_param", name) for name in ("scale_filler", "bias_filler")]
+    return any(fillers) or (switch is not None and switch.word in ("true", "True", "t", "1"))
 
 
 def _finding(rule: Rule, source: Source, layer: Span, at: Span, found: str, why: str, todo: str, fix: Fix) -> Finding:

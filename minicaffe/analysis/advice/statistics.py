@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...proto.spans import removed
 from .base import NOTE, WARNING, Finding, Rule
-from .case import WEIGHTED, Case, Site, State
+from .case import WEIGHTED, Case, Site, State, named
 
 _TRAINED_SO = (
     "Nothing is stored yet when training from scratch, and the layer then only multiplies by 1 / sqrt(eps); weights "
@@ -80,27 +80,33 @@ def _in_test(case: Case) -> Iterator[Finding]:
 
 def _for_both(case: Case) -> Iterator[Finding]:
     for state in case.training:
-        for value in (True, False):
-            for site in _explicit(state, value):
-                if len(site.kept_in) == 2 and not (value and frozen(state, site)):
-                    yield _both(site, value, case.one_sided(state))
+        for site in _explicit(state, True):
+            if len(site.kept_in) == 2 and not frozen(state, site):
+                why = f"It is wrong in TRAIN. {_TRAINED_SO}"
+                yield _finding(ONE_FOR_BOTH, site, _ALIKE.format("true"), why, f"take the field out; {_FROZEN}")
+        both = [site for site in _explicit(state, False) if len(site.kept_in) == 2]
+        if case.one_sided(state):
+            yield from _note(both)
+            continue
+        for site in both:
+            why, todo = f"It is wrong in TEST. {_TESTED_SO}", "take the field out: unset means false in TRAIN alone"
+            yield _finding(ONE_FOR_BOTH, site, _ALIKE.format("false"), why, todo)
 
 
-def _both(site: Site, value: bool, one_sided: bool) -> Finding:
-    word = "true" if value else "false"
-    if one_sided and not value:
-        found = "use_global_stats is false whatever the phase"
-        why = "That is what TRAIN does anyhow. Used for TEST too, this file would normalise by the batch that it tests"
-        return _finding(
-            ONE_FOR_BOTH, site, found, why, "take the field out, and one file is right for both phases", level=NOTE
+_ALIKE = "use_global_stats is {} for TRAIN and TEST alike, as one layer serves both phases"
+
+
+def _note(sites: list[Site]) -> Iterator[Finding]:
+    """One note on layers that say false in a file that may well be for training alone."""
+    if sites:
+        yield sites[0].finding(
+            ONE_FOR_BOTH,
+            f"use_global_stats is false whatever the phase, in {named(sites)}",
+            "That is what TRAIN does anyhow. Used for TEST too, this file would normalise by the batch that it tests",
+            "take the field out, and one file is right for both phases",
+            sites[0].field("batch_norm_param", "use_global_stats"),
+            level=NOTE,
         )
-    found = f"use_global_stats is {word} for TRAIN and TEST alike, as one layer serves both phases"
-    if value:
-        return _finding(
-            ONE_FOR_BOTH, site, found, f"It is wrong in TRAIN. {_TRAINED_SO}", f"take the field out; {_FROZEN}"
-        )
-    todo = "take the field out: unset means false in TRAIN and true in TEST"
-    return _finding(ONE_FOR_BOTH, site, found, f"It is wrong in TEST. {_TESTED_SO}", todo)
 
 
 STORED_IN_TRAIN = Rule(

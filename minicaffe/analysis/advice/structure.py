@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...errors import plural
 from ...proto.spans import Span, following, indent_of, removed
 from .base import NOTE, WARNING, Finding, Fix, Rule
-from .case import PASSING, POINTWISE, WEIGHTED, Case, Site, State
+from .case import PASSING, POINTWISE, WEIGHTED, Case, Site, State, named
 from .statistics import frozen
 
 _SHIFTED = frozenset(("Scale", "Bias", "EltwiseAffine"))
-_SHOWN = 3  # layers that a sentence names
 
 
 def _without_scale(case: Case) -> Iterator[Finding]:
@@ -38,7 +36,7 @@ def _without_scale(case: Case) -> Iterator[Finding]:
         else:
             yield sites[0].finding(
                 WITHOUT_SCALE,
-                f"no Scale follows {_named(sites)}",
+                f"no Scale follows {named(sites)}",
                 f"{_WHY}. Nets that only normalise are right where that is meant",
                 _TODO,
                 level=NOTE,
@@ -91,7 +89,7 @@ def _useless_bias(case: Case) -> Iterator[Finding]:
         if found:
             yield found[0].finding(
                 USELESS_BIAS,
-                f"the bias of {_named(found)} goes straight into BatchNorm",
+                f"the bias of {named(found)} goes straight into BatchNorm",
                 "Its mean is subtracted there, and the bias with it: it has no effect, and its gradient is 0",
                 "say bias_term: false, unless trained weights that have the bias are to be loaded",
             )
@@ -179,11 +177,6 @@ def _once(case: Case, sites) -> Iterator[Site]:
             if site.key not in seen:
                 seen.add(site.key)
                 yield site
-
-
-def _named(sites: list[Site]) -> str:
-    names = ", ".join(f'"{site.name}"' for site in sites[:_SHOWN])
-    return f"{names} and {plural(len(sites) - _SHOWN, 'other')}" if len(sites) > _SHOWN else names
 
 
 WITHOUT_SCALE = Rule(
