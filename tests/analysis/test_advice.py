@@ -217,6 +217,14 @@ def test_a_scale_is_written_as_the_layer_before_it_is():
     assert long + "layer {\n" + "".join(f"    {field}\n" for field in wanted) + "}\n" in text
 
 
+def test_in_a_list_of_layers_nothing_is_added():
+    listed = BN2.replace("layer {", "layer: [ {", 1).replace(" }\n", " } ]\n")
+    (found,) = judge(MIXED_BAD.replace(BN2, listed))
+    assert found.rule == "bn-without-scale" and found.fix is None
+    text, _ = fix_all(MIXED.replace(BN2, listed.replace(" } ]", f" {stats('true')} }} ]")))
+    assert text == MIXED.replace(BN2, listed)
+
+
 def test_twins_get_the_name_and_the_options_of_training():
     bad = twins("batch_norm_param { eps: 0.001 }", "batch_norm_param { use_global_stats: true }")
     start, mark, end = bad.rpartition('name: "bn"')

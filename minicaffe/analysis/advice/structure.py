@@ -63,7 +63,9 @@ def _scale(state: State, site: Site) -> Fix | None:
     text, taken = site.source.text, {other.name for other in state.sites}
     name = next(new for n in range(len(taken) + 1) if (new := f"{site.name}/scale{n or ''}") not in taken)
     field = site.field("top")
-    if site.span is None or field is None or len(site.param.top) != 1 or not site.name:
+    if site.span is None or not site.span.alone:  # in a list of layers, none can stand behind it like this
+        return None
+    if field is None or len(site.param.top) != 1 or not site.name:
         return None
     top = field.written
     rules = [text[rule.start : rule.end] for kind in ("include", "exclude") for rule in site.span.all(kind)]
