@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from ..errors import GraphError
 from ..graph import Outline, OutlineLayer, outline_graph
@@ -19,6 +20,9 @@ from ..layers.base import Shape
 from ..plan import needed_gradients
 from ..proto import NetFile, filter_net
 from ..solver.definition import Definition, NetSource
+
+if TYPE_CHECKING:
+    from ..graph.wiring import Draft
 
 PHASES = ("TRAIN", "TEST")
 _MOST_STATES = 100  # sets of stages that are tried
@@ -94,7 +98,14 @@ def _with_faults_elsewhere(net: NetFile, level: int, found: list[Checked]) -> Ch
     return replace(found[0], problems=(*found[0].problems, *more))
 
 
-def _in_some_stage(net: NetFile, same: tuple[str, ...], level: int, stages, given, how) -> list[Checked]:
+def _in_some_stage(
+    net: NetFile,
+    same: tuple[str, ...],
+    level: int,
+    stages: tuple[str, ...],
+    given: Mapping[str, Shape],
+    how: Mapping[str, str | None],
+) -> list[Checked]:
     """The net as it stands; or if that is wrong, in each of the smallest sets of stages in which it is right.
 
     If it is right in none, in the one that leaves the fewest problems.
@@ -119,7 +130,7 @@ def _in_some_stage(net: NetFile, same: tuple[str, ...], level: int, stages, give
     return [best]
 
 
-def _brings_nothing(net: NetFile, phase: str, level: int, stages) -> bool:
+def _brings_nothing(net: NetFile, phase: str, level: int, stages: tuple[str, ...]) -> bool:
     """Whether a net that has layers without bottoms has none of them in this phase."""
     kept = set(filter_net(net.param, phase, level, stages))
     sources = [index for index, layer in enumerate(net.param.layer) if not layer.bottom]
@@ -132,7 +143,14 @@ def _stage_names(net: NetFile) -> list[str]:
     return list(dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage)))
 
 
-def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how) -> Checked:
+def _check(
+    net: NetFile,
+    phases: tuple[str, ...],
+    level: int,
+    stages: tuple[str, ...],
+    given: Mapping[str, Shape],
+    how: Mapping[str, str | None],
+) -> Checked:
     def outline(more: Mapping[str, Shape]) -> Outline:
         return outline_graph(net, phases[0], level, stages, {**more, **given}, **how)
 
@@ -159,7 +177,7 @@ def _check(net: NetFile, phases: tuple[str, ...], level: int, stages, given, how
     return Checked(phases, stages, found, tuple(problems), tuple(notes), level)
 
 
-def _missing_note(draft, reason: str, found: Outline, assumed) -> str:
+def _missing_note(draft: Draft, reason: str, found: Outline, assumed: Mapping[str, Shape]) -> str:
     """What became of a layer whose data are not there."""
     layer = next(layer for layer in found.layers if layer.draft is draft or layer.draft.place == draft.place)
     name = draft.layer.name

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from .logs import TrainingLog
+from .logs import Loss, Row, TrainingLog
 
 __all__ = ["Curves", "Point", "from_log", "names_of"]
 
@@ -67,18 +67,16 @@ class _Kept:
             spent = max(own, default=log.starts[run - 1]) - log.starts[run - 1]
             self._before[run] = self._before[run - 1] + spent
 
-    def holds(self, entry) -> bool:
+    def holds(self, entry: Loss | Row) -> bool:
         return entry.iteration < self._end[entry.run]
 
-    def point(self, entry, value: float) -> Point:
+    def point(self, entry: Loss | Row, value: float) -> Point:
         seconds = entry.seconds - self._starts[entry.run] + self._before[entry.run]
         return Point(entry.iteration, seconds, value)
 
 
-def _loss(row, losses):
+def _loss(row: Row, losses: Collection[str]) -> Loss | None:
     """For a log without display lines: the sum of a row's losses, in the shape of a Loss; None where it has none."""
-    from .logs import Loss
-
     values = [value for name, value in row.outputs.items() if name in losses]
     return Loss(row.iteration, row.seconds, row.run, sum(values)) if values else None
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import MinicaffeError, ProtoError, UsageError, shape_text
 from ..graph import outline_graph
 from ..proto import (
+    Message,
     NetFile,
     array_from_blob,
     caffe_pb2,
@@ -174,7 +175,7 @@ def _read(path: str) -> _Side:
     return side
 
 
-def _solver(path: str):
+def _solver(path: str) -> Message:
     """A solver after its upgrade, but with the file's own snapshot_prefix: the upgrade makes one of the file's name."""
     param = read_solver(path)
     given = parse_text(text_of(read_bytes(path, "a solver"), path, "a solver"), caffe_pb2.SolverParameter, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -11,10 +12,15 @@ from ..deploy import centre, record_batches
 from ..errors import DataError, UsageError, did_you_mean, shape_text
 from ..net import Net
 
+if TYPE_CHECKING:
+    from ..blobs import Blob
+
 __all__ = ["Prepared", "gathered", "label_blob", "net_with", "run_own", "run_records"]
 
+AnyNet = TypeVar("AnyNet", bound=Net)
 
-def net_with(make: Callable[[str], Net], blobs: Sequence[str], plan: str, path: str) -> Net:
+
+def net_with(make: Callable[[str], AnyNet], blobs: Sequence[str], plan: str, path: str) -> AnyNet:
     """The net that ``make(plan)`` builds; under the inspect plan where the one wished for does not keep all ``blobs``.
 
     Raises UsageError for a blob that the net of the file ``path`` does not have.
@@ -34,7 +40,7 @@ def net_with(make: Callable[[str], Net], blobs: Sequence[str], plan: str, path: 
     return make("inspect")
 
 
-def _kept(blob) -> bool:
+def _kept(blob: Blob) -> bool:
     try:
         return blob.data is not None
     except UsageError:

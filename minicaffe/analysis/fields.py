@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from ..proto.schema import is_repeated
 from ..proto.values import value_text
+
+if TYPE_CHECKING:
+    from ..proto import Message
 
 __all__ = ["Change", "changes"]
 
@@ -24,7 +28,7 @@ class Change:
     new: str
 
 
-def changes(old, new, leave: Sequence[str] = (), path: str = "") -> list[Change]:
+def changes(old: Message, new: Message, leave: Sequence[str] = (), path: str = "") -> list[Change]:
     """The differences of two messages of one class, in the order of the schema; a list of numbers is one field.
 
     A field that is set to its default differs from one that is not set: for some fields that is not the same. Fields
@@ -46,13 +50,13 @@ def changes(old, new, leave: Sequence[str] = (), path: str = "") -> list[Change]
     return found
 
 
-def _single(one, message) -> str:
+def _single(one: FieldDescriptor, message: Message) -> str:
     """A value as prototxts have it, with its default where it is not set."""
     value = value_text(one, getattr(message, one.name))
     return value if message.HasField(one.name) else f"{_UNSET} ({value})" if one.has_default_value else _UNSET
 
 
-def _repeated(one, old, new, name: str) -> list[Change]:
+def _repeated(one: FieldDescriptor, old: Sequence[Any], new: Sequence[Any], name: str) -> list[Change]:
     if one.cpp_type != FieldDescriptor.CPPTYPE_MESSAGE:
         texts = [", ".join(value_text(one, item) for item in items) or _UNSET for items in (old, new)]
         return [] if texts[0] == texts[1] else [Change(name, *texts)]
@@ -67,7 +71,7 @@ def _repeated(one, old, new, name: str) -> list[Change]:
     return found
 
 
-def _brief(message) -> str:
+def _brief(message: Message) -> str:
     """A message on one line."""
     parts = []
     for one, value in message.ListFields():

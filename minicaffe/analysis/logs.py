@@ -10,7 +10,7 @@ import csv
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -152,7 +152,7 @@ class _Clock:
 class _Reader:
     """Takes one message after the other."""
 
-    def __init__(self, clock):
+    def __init__(self, clock: Callable[[re.Match], float | None]) -> None:
         self.rows: dict[str, list[Row]] = {"train": [], "test": []}
         self.displayed: list[Loss] = []
         self.losses: set[str] = set()
@@ -169,13 +169,13 @@ class _Reader:
         moment = self._clock(prefix)
         if moment is None:
             return
-        if text.startswith("Solving ") or self._begin is None:
-            if not self.starts:
-                self._begin = moment
-            if text.startswith("Solving "):
-                self.starts.append(round(moment - self._begin, 6))
-                self._open.clear()
+        solving = text.startswith("Solving ")
+        if self._begin is None or (solving and not self.starts):
+            self._begin = moment
         seconds = round(moment - self._begin, 6)
+        if solving:
+            self.starts.append(seconds)
+            self._open.clear()
         if found := _ITERATION.match(text):
             self._at(found, seconds)
         elif self._iteration is not None and (found := _OUTPUT.search(text)):

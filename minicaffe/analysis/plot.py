@@ -12,11 +12,17 @@ import warnings
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..proto.files import replace_whole
 from .curves import Curves, Point
 from .palette import DARK, LIGHT, STYLES, colour, mark
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["FORMATS", "check_target", "draw_curves", "load_matplotlib"]
 
@@ -30,7 +36,7 @@ _MARKED = 25  # points of a curve, up to which each has a mark
 _BROKEN = "not a finite number"
 
 
-def load_matplotlib():
+def load_matplotlib() -> Any:
     """The package matplotlib; UsageError where it is not installed."""
     try:
         import matplotlib.figure
@@ -64,12 +70,12 @@ def draw_curves(
         warnings.simplefilter("ignore")  # such as letters of a name that the font lacks
         figure = _Picture(matplotlib, runs, seconds, dark).figure(title)
         plain = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-        how = {"format": kind, "dpi": _DOTS, "facecolor": figure.get_facecolor(), "metadata": plain}
+        how: dict[str, Any] = {"format": kind, "dpi": _DOTS, "facecolor": figure.get_facecolor(), "metadata": plain}
         replace_whole(path, lambda temporary: figure.savefig(temporary, **how))
 
 
 class _Picture:
-    def __init__(self, matplotlib, runs: Sequence[Curves], seconds: bool, dark: bool):
+    def __init__(self, matplotlib: Any, runs: Sequence[Curves], seconds: bool, dark: bool) -> None:
         self._matplotlib = matplotlib
         self._runs, self._seconds, self._several = runs, seconds, len(runs) > 1
         self._tones, self._dark = DARK if dark else LIGHT, dark
@@ -80,7 +86,7 @@ class _Picture:
         shown = [p.value for run in runs for name in self._names for p in run.scores.get(name, ())]
         self._share = all(0 <= value <= 1 for value in shown if math.isfinite(value))
 
-    def figure(self, title: str):
+    def figure(self, title: str) -> Figure:
         figure = self._matplotlib.figure.Figure(facecolor=self._tones["paper"])
         axes = figure.subplots(1 + bool(self._names), 1, sharex=True, squeeze=False)[:, 0]
         for axis in axes:
@@ -94,7 +100,7 @@ class _Picture:
         figure.align_ylabels(axes)
         return figure
 
-    def _arrange(self, figure, axes, legends: list[dict], title: str) -> None:
+    def _arrange(self, figure: Figure, axes: Iterable[Axes], legends: list[dict], title: str) -> None:
         """Give title, names of the runs, legends and panels their places, one below the other, none over another."""
         tables = [self._table(entries) for entries in legends]
         heads = [title] * bool(title) + [run.name for run in self._runs] * self._several
@@ -114,13 +120,13 @@ class _Picture:
         for axis, entries, (columns, rows) in zip(axes, legends, tables):
             y -= rows * _LINE + _PANEL
             width = _WIDTH - _LEFT - _RIGHT
-            axis.set_position([_LEFT / _WIDTH, y / height, width / _WIDTH, _PANEL / height])
+            axis.set_position((_LEFT / _WIDTH, y / height, width / _WIDTH, _PANEL / height))
             y -= _BETWEEN
             self._legend(axis, entries, columns)
 
     # -- panels ----------------------------------------------------------------------------------------------
 
-    def _losses(self, axis, test_losses: list[str]) -> dict[str, tuple[str, str]]:
+    def _losses(self, axis: Axes, test_losses: list[str]) -> dict[str, tuple[str, str]]:
         """The upper panel; returns its legend: line and mark by name."""
         entries: dict[str, tuple[str, str]] = {}
         shown = [points for run in self._runs for points in (run.train, *run.test_losses.values())]
@@ -135,7 +141,7 @@ class _Picture:
         self._scale(axis, "loss", "")
         return entries
 
-    def _scores(self, axis) -> dict[str, tuple[str, str]]:
+    def _scores(self, axis: Axes) -> dict[str, tuple[str, str]]:
         entries: dict[str, tuple[str, str]] = {}
         for i, run in enumerate(self._runs):
             for k, name in enumerate(self._names):
@@ -149,7 +155,17 @@ class _Picture:
         self._scale(axis, what, "%" if self._share else "")
         return entries
 
-    def _curve(self, axis, points: Sequence[Point], i: int, style: str, entries, name: str, thin=False, top=math.inf):
+    def _curve(
+        self,
+        axis: Axes,
+        points: Sequence[Point],
+        i: int,
+        style: str,
+        entries: dict[str, tuple[str, str]],
+        name: str,
+        thin: bool = False,
+        top: float = math.inf,
+    ) -> None:
         """The curve of run ``i``, broken where its numbers are not finite; ``thin`` for one that may be smoothed."""
         entries.setdefault(name, (style, ""))
         smooth = thin and len(points) >= _MANY
@@ -171,7 +187,7 @@ class _Picture:
             line.set_transform(axis.get_xaxis_transform())
             axis.add_artist(line)
 
-    def _line(self, i: int, style: str, shape: str, x, y, **how):
+    def _line(self, i: int, style: str, shape: str, x: Sequence[float], y: Sequence[float], **how: Any) -> Line2D:
         tone = colour(i, self._dark)
         return self._matplotlib.lines.Line2D(x, y, color=tone, ls=style, marker=shape, lw=1.6, ms=4, mew=0.8, **how)
 
@@ -180,7 +196,7 @@ class _Picture:
 
     # -- dress -----------------------------------------------------------------------------------------------
 
-    def _dress(self, axis) -> None:
+    def _dress(self, axis: Axes) -> None:
         tones = self._tones
         axis.set_facecolor(tones["paper"])
         axis.grid(True, color=tones["faint"], lw=0.6)
@@ -192,7 +208,7 @@ class _Picture:
             spine.set(visible=side in ("left", "bottom"), color=tones["weak"], linewidth=0.8)
         axis.xaxis.set_major_locator(self._matplotlib.ticker.MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
 
-    def _scale(self, axis, what: str, unit: str) -> None:
+    def _scale(self, axis: Axes, what: str, unit: str) -> None:
         """Name the vertical axis; very small and very large numbers stand as those before a power of ten."""
         largest = max(map(abs, axis.get_ylim()))
         power = math.floor(math.log10(largest)) if largest > 0 else 0
@@ -211,7 +227,7 @@ class _Picture:
         columns = min(len(entries), max(1, int((_WIDTH - _LEFT - _RIGHT) / widest))) or 1
         return columns, -(-len(entries) // columns)
 
-    def _legend(self, axis, entries: dict[str, tuple[str, str]], columns: int) -> None:
+    def _legend(self, axis: Axes, entries: dict[str, tuple[str, str]], columns: int) -> None:
         """What each style of line means, in the colour of the run where there is one, above the panel."""
         if not entries:
             return
@@ -219,13 +235,18 @@ class _Picture:
         if self._several:
             for line in lines:
                 line.set_color(self._tones["weak"])
-        how = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.1, "frameon": False}
-        size = {"fontsize": _LETTERS - 1.5, "handlelength": 3.0, "labelspacing": 0.35, "borderpad": 0.15}
+        how: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.1, "frameon": False}
+        size: dict[str, Any] = {
+            "fontsize": _LETTERS - 1.5,
+            "handlelength": 3.0,
+            "labelspacing": 0.35,
+            "borderpad": 0.15,
+        }
         legend = axis.legend(lines, [str(i) for i in range(len(lines))], ncols=columns, **how, **size)
         for text, name in zip(legend.get_texts(), entries):
             text.set(text=_short(name), color=self._tones["ink"], parse_math=False)
 
-    def _text(self, figure, x: float, y: float, text: str, **how) -> None:
+    def _text(self, figure: Figure, x: float, y: float, text: str, **how: Any) -> None:
         """A line of text; ``x`` and ``y`` in inches from the left and from below."""
         at = (x / _WIDTH, y / figure.get_size_inches()[1])
         figure.text(*at, text, color=self._tones["ink"], fontsize=_LETTERS - 1, va="top", parse_math=False, **how)
@@ -245,7 +266,7 @@ class _Picture:
         number = f"{value:.4g}" if abs(value) < 1000 else f"{value:.6g}"
         return f": {text if self._share else number} at the end"
 
-    def _limit_sideways(self, axis) -> None:
+    def _limit_sideways(self, axis: Axes) -> None:
         places = [x for run in self._runs for x in self._sideways(list(_points(run)))]
         last = max(places, default=0)
         first = 0 if self._seconds else min(places, default=0)
@@ -271,7 +292,7 @@ def _foremost(names: list[str], most: int = 4) -> list[str]:
     return ([name for name in names if "acc" in name.lower()] or names)[:most]
 
 
-def _limit(axis, curves: Sequence[Sequence[Point]]) -> float:
+def _limit(axis: Axes, curves: Sequence[Sequence[Point]]) -> float:
     """Losses of the first moments may be far above all others: what comes later sets the scale. Returns its end."""
     values = sorted(p.value for points in curves for p in points if math.isfinite(p.value))
     if not values:

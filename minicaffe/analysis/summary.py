@@ -10,7 +10,7 @@ import numpy as np
 from ..execution import FastExecution, InspectExecution
 from ..graph import Graph
 from ..layers.base import Shape, count
-from ..proto import caffe_pb2, filter_net
+from ..proto import Message, caffe_pb2, filter_net
 from .check import PHASES, Checked
 from .cost import multiply_adds, parameters, top_bytes
 
@@ -91,7 +91,7 @@ def summarise(state: Checked, level: int = 0) -> list[LayerSummary]:
     return found
 
 
-def _phases(param, state: Checked, level: int) -> tuple[str, ...]:
+def _phases(param: Message, state: Checked, level: int) -> tuple[str, ...]:
     rules = caffe_pb2.NetParameter()
     rules.layer.add(include=param.include, exclude=param.exclude)
     return tuple(p for p in PHASES if p in state.phases or filter_net(rules, p, level, state.stages))
@@ -142,7 +142,7 @@ def _statistics(layer: str, index: int, array: np.ndarray) -> ParamStatistics:
     return ParamStatistics(layer, index, array.shape, mean, std, least, most, zeros, broken)
 
 
-def _rates(layer, index: int, graph: Graph | None) -> tuple[float, ...]:
+def _rates(layer: Message, index: int, graph: Graph | None) -> tuple[float, ...]:
     """The lr_mult of each parameter blob, 0 for statistics; shared ones as the graph has it."""
     if graph is not None:
         return tuple(fact.lr_mult for fact in graph.params if fact.node == index)

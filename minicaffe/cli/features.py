@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, plural, shape_text
 from .flags import Command, Flag, comma_list, whole
@@ -16,6 +16,9 @@ from .loading import at_work, load_quietly
 from .log import Log
 from .netflags import HOW, LEVEL, net_options
 from .progress import Screen, duration
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _AT_ONCE = 32
 
@@ -54,7 +57,9 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _of_own(options: dict[str, Any], how: dict[str, Any], log: Log, screen: Screen):
+def _of_own(
+    options: dict[str, Any], how: dict[str, Any], log: Log, screen: Screen
+) -> tuple[str, dict[str, np.ndarray]]:
     """Batches of the net's own data."""
     from ..analysis.features import gathered, label_blob, net_with, run_own
     from ..net import Net
@@ -76,7 +81,9 @@ def _of_own(options: dict[str, Any], how: dict[str, Any], log: Log, screen: Scre
     return net.name, arrays
 
 
-def _of_images(options: dict[str, Any], how: dict[str, Any], log: Log, screen: Screen):
+def _of_images(
+    options: dict[str, Any], how: dict[str, Any], log: Log, screen: Screen
+) -> tuple[str, dict[str, np.ndarray]]:
     """Image files."""
     import numpy as np
 
@@ -93,7 +100,9 @@ def _of_images(options: dict[str, Any], how: dict[str, Any], log: Log, screen: S
     return net.name, {**arrays, "keys": np.array(files)}
 
 
-def _of_records(options: dict[str, Any], how: dict[str, Any], log: Log, screen: Screen):
+def _of_records(
+    options: dict[str, Any], how: dict[str, Any], log: Log, screen: Screen
+) -> tuple[str, dict[str, np.ndarray]]:
     """Records of a database, all of them unless told otherwise."""
     import numpy as np
 
@@ -118,7 +127,7 @@ def _of_records(options: dict[str, Any], how: dict[str, Any], log: Log, screen: 
             labels: list[float] = []
             keys: list[str] = []
 
-            def pieces():
+            def pieces() -> Iterator[dict[str, np.ndarray]]:
                 for arrays, some_labels, some_keys in run_records(net, blobs, source, items, prepared):
                     labels.extend(some_labels)
                     keys.extend(some_keys)
@@ -128,7 +137,7 @@ def _of_records(options: dict[str, Any], how: dict[str, Any], log: Log, screen: 
     return net.name, {**arrays, "labels": _whole(np.array(labels)), "keys": np.array(keys)}
 
 
-def _whole(labels):
+def _whole(labels: np.ndarray) -> np.ndarray:
     """The labels as whole numbers, if that is what they are."""
     return labels.astype(int) if (labels == labels.round()).all() else labels
 

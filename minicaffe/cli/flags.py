@@ -158,7 +158,7 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _joined(values: dict[str, Any], flag: Flag, value):
+def _joined(values: dict[str, Any], flag: Flag, value: Any) -> Any:
     """A value, behind those before it where the flag takes many."""
     return (*(values[flag.name] or ()), value) if flag.many else value
 
@@ -169,7 +169,7 @@ def _in_words(names: list[str]) -> str:
     return f"one {names[0]}" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _unset(flag: Flag):
+def _unset(flag: Flag) -> Any:
     if flag.pairs:
         return {}
     return flag.default if flag.value else bool(flag.default)
@@ -234,7 +234,7 @@ def _pairs(flag: Flag, text: str, left: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _converted(flag: Flag, spelled: str, text: str):
+def _converted(flag: Flag, spelled: str, text: str) -> Any:
     if not text:
         raise UsageError(f"{spelled} is empty; expected {flag.value}")
     try:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, UsageError, WeightsError, plural
 from .flags import Command, Flag, comma_list, whole
@@ -15,6 +15,13 @@ from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS
 from .nettable import shape_flag
 from .results import Results
 from .tables import number, table
+
+if TYPE_CHECKING:
+    from ..analysis.fold import Folded
+    from ..analysis.fold.compare import Version
+    from ..deploy import Deployed
+    from ..net import Net
+    from ..proto import NetFile
 
 _PLANS = ("inspect", "fast")
 
@@ -77,7 +84,7 @@ def _targets(options: dict[str, Any]) -> tuple[str, ...]:
     return net, weights
 
 
-def _inputs(net) -> set[str]:
+def _inputs(net: NetFile) -> set[str]:
     return {top for layer in net.param.layer if layer.type == "Input" for top in layer.top}
 
 
@@ -96,7 +103,7 @@ def _content(path: str) -> str:
     return text_of(data, path, "a net") if kind_of(data) == "text" else ""
 
 
-def _load(net, paths: Iterable[str]) -> None:
+def _load(net: Net, paths: Iterable[str]) -> None:
     """Take the weights of every file; WeightsError for a layer that is in none of them."""
     missing = set(net.params)
     for path in paths:
@@ -106,7 +113,7 @@ def _load(net, paths: Iterable[str]) -> None:
         raise WeightsError(f"{' and '.join(paths)}: no weights for {names}; expected those of every layer")
 
 
-def _costs(net, python) -> dict[str, int]:
+def _costs(net: NetFile, python: str | None) -> dict[str, int]:
     from ..analysis.check import check_net
     from ..analysis.summary import summarise, totals
 
@@ -120,7 +127,7 @@ def _costs(net, python) -> dict[str, int]:
 _WHERE = {"before": " before it", "after": " after it", "merged": ": one Scale"}
 
 
-def _show(folded, costs: dict[str, dict[str, int]], results: Results) -> None:
+def _show(folded: Folded, costs: dict[str, dict[str, int]], results: Results) -> None:
     for change in folded.changes:
         results.record("fold", **asdict(change))
         where = f"into {', '.join(change.into)}{_WHERE[change.how]}" if change.into else "removed"
@@ -132,7 +139,9 @@ def _show(folded, costs: dict[str, dict[str, int]], results: Results) -> None:
     results.text(["", *table(("", "layers", "parameters", "multiply-adds", "bytes"), rows, 1), ""])
 
 
-def _compare(net, before, after, deployed, options: dict[str, Any], results: Results) -> None:
+def _compare(
+    net: Net, before: Version, after: Version, deployed: Deployed, options: dict[str, Any], results: Results
+) -> None:
     """Print how far the outputs are apart under both plans; WeightsError if it is more than the bound."""
     from ..analysis.fold import data_batches, differences, random_batches
 

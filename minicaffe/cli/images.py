@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError, plural
 from .flags import Flag, decimal
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..classifier import Classifier
+    from ..net import Net
+    from ..proto import NetFile
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -36,7 +43,7 @@ IMAGES = (
 )
 
 
-def wished_mean(options: dict[str, Any]):
+def wished_mean(options: dict[str, Any]) -> np.ndarray | None:
     """The mean of the flags, (C, H, W) or (C, 1, 1), or None. DataError or ProtoError where it cannot be read."""
     import numpy as np
 
@@ -76,7 +83,7 @@ def image_files(words: Sequence[str]) -> list[str]:
     return files
 
 
-def image_net(options: dict[str, Any], how: dict[str, Any], batch: int, blobs: Sequence[str] = ()):
+def image_net(options: dict[str, Any], how: dict[str, Any], batch: int, blobs: Sequence[str] = ()) -> Classifier:
     """The net of the flags as a Classifier for up to ``batch`` images at a time, under a plan that keeps ``blobs``."""
     from ..analysis.features import net_with
     from ..classifier import Classifier
@@ -90,7 +97,7 @@ def image_net(options: dict[str, Any], how: dict[str, Any], batch: int, blobs: S
     scale = found.scale if options["input_scale"] is None else options["input_scale"]
     rest = {name: value for name, value in how.items() if name != "plan"}
 
-    def make(plan: str):
+    def make(plan: str) -> Classifier:
         net = Classifier(
             found.net,
             None,
@@ -110,7 +117,7 @@ def image_net(options: dict[str, Any], how: dict[str, Any], batch: int, blobs: S
     return net_with(make, blobs, how["plan"], model)
 
 
-def _for_input(mean, net, dims):
+def _for_input(mean: np.ndarray | None, net: NetFile, dims: Sequence[int] | None) -> np.ndarray | None:
     """The mean as the input takes it: of one that has the size of the images before the crop, the middle."""
     from ..deploy import centre
 
@@ -120,7 +127,7 @@ def _for_input(mean, net, dims):
     return centre(mean, *shapes[0][2:])
 
 
-def loaded_images(net, files: Iterable[str]):
+def loaded_images(net: Net, files: Iterable[str]) -> Iterator[np.ndarray]:
     """The images of ``files`` as the net's input wants them, (H, W, 3), or (H, W, 1) where it takes one channel."""
     from ..io import load_image
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, plural
 from .flags import Command, Flag, comma_list, decimal, one_of, whole
 from .images import wished_mean
 from .loading import at_work, load_quietly
 from .netflags import KERNELS, LEVEL, PYTHON, STAGE, THREADS, net_options
+
+if TYPE_CHECKING:
+    from ..deploy import Fed
+    from ..report.facts import LayerFacts, Numbers
 
 
 def _classes(text: str) -> tuple[int, ...]:
@@ -62,7 +66,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _fed(options: dict[str, Any]):
+def _fed(options: dict[str, Any]) -> Fed:
     """The net, with the images or the database of the flags in place of its own data."""
     from ..deploy import Fed, Look, with_batch, with_database, with_images
     from ..proto import read_net
@@ -84,12 +88,16 @@ def _fed(options: dict[str, Any]):
     return Fed(file)
 
 
-def _facts(layer) -> dict[str, Any]:
+def _facts(layer: LayerFacts) -> dict[str, Any]:
     """A layer as JSON has it: numbers, without histograms and pictures."""
 
-    def told(numbers) -> dict[str, Any] | None:
+    def told(numbers: Numbers | None) -> dict[str, Any] | None:
         names = ("min", "max", "mean", "std", "zeros", "broken")
-        return numbers and {"shape": list(numbers.shape), **{name: getattr(numbers, name) for name in names}}
+        return (
+            None
+            if numbers is None
+            else {"shape": list(numbers.shape), **{name: getattr(numbers, name) for name in names}}
+        )
 
     units, norm = layer.units, layer.norm
     return {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, WeightsError, plural, shape_text
 from .flags import Command, Flag, one_of, whole
@@ -13,6 +13,11 @@ from .netflags import LAYERS, LEVEL, PYTHON, STAGE
 from .nettable import known, listed, shapes_text, title
 from .results import Results
 from .tables import megabytes, number, table, total
+
+if TYPE_CHECKING:
+    from ..analysis.check import Checked
+    from ..analysis.summary import ParamStatistics
+    from ..proto import NetFile
 
 _PLANS = ("inspect", "fast")
 
@@ -56,7 +61,7 @@ def _notes(notes: Iterable[str]) -> None:
         print(f"minicaffe: note: {note}", file=sys.stderr)
 
 
-def _show(net, state, peaks: dict, level: int, results: Results) -> None:
+def _show(net: NetFile, state: Checked, peaks: dict, level: int, results: Results) -> None:
     from ..analysis.summary import summarise, totals
 
     layers = summarise(state, level)
@@ -99,7 +104,7 @@ def _rates(rates: tuple[float, ...]) -> str:
     return ", ".join(f"{rate:g}" for rate in (rates if len(set(rates)) > 1 else rates[:1]))
 
 
-def _labels(states) -> dict[tuple[str, int], tuple[str, tuple[int, ...]]]:
+def _labels(states: Sequence[Checked]) -> dict[tuple[str, int], tuple[str, tuple[int, ...]]]:
     """(layer, index) -> what the layer calls this parameter, and its shape in the net."""
     return {
         (layer.draft.layer.name, i): (param.name, tuple(param.shape))
@@ -110,7 +115,12 @@ def _labels(states) -> dict[tuple[str, int], tuple[str, tuple[int, ...]]]:
     }
 
 
-def _show_weights(path: str, found, labels, results: Results) -> None:
+def _show_weights(
+    path: str,
+    found: Sequence[ParamStatistics],
+    labels: Mapping[tuple[str, int], tuple[str, tuple[int, ...]]],
+    results: Results,
+) -> None:
     missing = sorted({layer for layer, _ in labels} - {one.layer for one in found})
     beyond = sorted({one.layer for one in found} - {layer for layer, _ in labels})
     if found and not {one.layer for one in found} - set(beyond):

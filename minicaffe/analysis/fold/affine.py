@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def affine_of(op: Op, shape: Shape) -> Affine | None:
     return found
 
 
-def _normalising(op: Op, shape: Shape):
+def _normalising(op: Op, shape: Shape) -> Sequence[np.ndarray]:
     """BatchNorm, NVIDIA's with gamma and beta too, and the BN of forks, by what they call their parameters."""
     arrays = {label: array.astype(np.float64).reshape(-1) for label, array in zip(op.labels, op.arrays)}
     gamma: Any = arrays.get("gamma", arrays.get("slope"))
@@ -125,24 +126,24 @@ def _along_channels(array: np.ndarray, shape: Shape) -> np.ndarray:
     return array.reshape((1, *shape[1:]) if whole else (1, channels, *(1,) * (len(shape) - 2))[: len(shape)])
 
 
-def _scale(op: Op, shape: Shape):
+def _scale(op: Op, shape: Shape) -> Sequence[np.ndarray]:
     start, stop = spanned_axes(shape, op.layer.options.axis, op.layer.options.num_axes)
     arrays = [_spread(array, start, stop, shape) for array in op.arrays]
     return arrays if op.layer.options.bias_term else (arrays[0], np.zeros_like(arrays[0]))
 
 
-def _bias(op: Op, shape: Shape):
+def _bias(op: Op, shape: Shape) -> Sequence[np.ndarray]:
     start, stop = spanned_axes(shape, op.layer.options.axis, op.layer.options.num_axes)
     shift = _spread(op.arrays[0], start, stop, shape)
     return np.ones_like(shift), shift
 
 
-def _eltwise_affine(op: Op, shape: Shape):
+def _eltwise_affine(op: Op, shape: Shape) -> Sequence[np.ndarray]:
     start, stop = (1, 1) if op.layer.options.channel_shared else (1, 2)
     return [_spread(array, start, stop, shape) for array in op.arrays]
 
 
-def _power(op: Op, shape: Shape):
+def _power(op: Op, shape: Shape) -> Sequence[np.ndarray]:
     options = op.layer.options
     if options.power != 1:
         raise KeptError(f"its power is {options.power:g}, not 1")
@@ -150,7 +151,7 @@ def _power(op: Op, shape: Shape):
     return np.full(ones, options.scale), np.full(ones, options.shift)
 
 
-def _identity(op: Op, shape: Shape):
+def _identity(op: Op, shape: Shape) -> Sequence[np.ndarray]:
     ones = (1,) * len(shape)
     return np.ones(ones), np.zeros(ones)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .affine import Affine, KeptError
 from .before import refuse_pooling
 from .draft import Draft, Op
 from .weights import Edit, refuse_unfit
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def into_after(draft: Draft, value: int, f: Affine) -> list[Edit]:
@@ -64,7 +69,7 @@ def _inner_product(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
     return [Edit(op, weights.T.copy() if o.transpose else weights, _bias(op, sums, f))]
 
 
-def _bias(op: Op, sums, f: Affine):
+def _bias(op: Op, sums: np.ndarray, f: Affine) -> np.ndarray | None:
     if len(op.arrays) > 1:
         return op.arrays[1] + sums
     return sums if f.shifts else None

@@ -13,7 +13,7 @@ from ...data import open_database
 from ...deploy import Deployed, Transformed, reads_color, record_batches
 from ...errors import DataError, UsageError, shape_text
 from ...net import Net
-from ...proto import NetFile, caffe_pb2, net_file
+from ...proto import Message, NetFile, caffe_pb2, net_file
 
 Batch = Mapping[str, Any]
 Version = tuple[NetFile, Mapping[str, Sequence[np.ndarray]]]
@@ -32,7 +32,7 @@ class Difference:
 
 
 def differences(
-    before: Version, after: Version, batches: Sequence[Batch], plan: str, keep: Iterable[str] = (), **how
+    before: Version, after: Version, batches: Sequence[Batch], plan: str, keep: Iterable[str] = (), **how: Any
 ) -> list[Difference]:
     """Run two versions of a net over ``batches`` (arrays for all inputs, by name), and compare their outputs.
 
@@ -53,7 +53,7 @@ def differences(
     return [Difference(name, *apart) for name, apart in found.items()]
 
 
-def _ready(version: Version, plan: str, **how) -> Net:
+def _ready(version: Version, plan: str, **how: Any) -> Net:
     """A net with its parameters, without a Softmax at the end."""
     file, arrays = version
     read = {bottom for layer in file.param.layer for bottom in layer.bottom}
@@ -70,7 +70,7 @@ def _ready(version: Version, plan: str, **how) -> Net:
     return net
 
 
-def _forget_fillers(param) -> None:
+def _forget_fillers(param: Message) -> None:
     """Millions of random numbers are not drawn, if others take their place."""
     for layer in param.layer:
         for _, options in layer.ListFields():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ...layers.base import Layer, Shape
 from ...net import Net
 from ...proto import caffe_pb2
 from .affine import KeptError
+
+if TYPE_CHECKING:
+    from ...graph import Node
 
 
 @dataclass(eq=False)
@@ -146,7 +149,7 @@ class Draft:
         return op.layer.in_place and op.tops[0] == new and op.bottoms[:1] == [old] and not late
 
 
-def _sharer(net: Net, node) -> str:
+def _sharer(net: Net, node: Node) -> str:
     """Another layer that uses the same parameters, or ""."""
     facts = net.graph.params
     owners = {facts[i].owner for i in node.params}

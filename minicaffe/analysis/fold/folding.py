@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .after import into_after
 from .before import into_before
 from .draft import Draft, Op
 from .weights import Edit
+
+if TYPE_CHECKING:
+    from ...layers.base import Shape
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,13 @@ def fold(net: Net, keep: Iterable[str] = ()) -> Folded:
     return Folded(net.name, tuple(draft.layers()), arrays, tuple(changes), left)
 
 
-def _attempt(draft: Draft, op: Op, changes: list[Change], reasons: dict[str, list[str]], way) -> None:
+def _attempt(
+    draft: Draft,
+    op: Op,
+    changes: list[Change],
+    reasons: dict[str, list[str]],
+    way: Callable[[Draft, Op, Affine], Change],
+) -> None:
     """Try one way to be rid of a layer; keep the reason why not, if it is one that could be."""
     try:
         f = affine_of(op, draft.shapes[op.bottoms[0]]) if op.bottoms else None
@@ -137,7 +146,7 @@ def _merge(draft: Draft, op: Op, f: Affine) -> Change:
     return Change(gone.name, gone.type, "merged", (stays.name,))
 
 
-def _become_scale(op: Op, f: Affine, shape) -> None:
+def _become_scale(op: Op, f: Affine, shape: Shape) -> None:
     """Turn ``op`` into a Scale that computes ``f``, over the axes on which it differs, at least that of channels."""
     differing = [axis for axis in range(len(shape)) if max(f.scale.shape[axis], f.shift.shape[axis]) > 1]
     start, last = (differing[0], differing[-1]) if differing else (min(1, len(shape) - 1),) * 2

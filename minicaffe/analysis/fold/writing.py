@@ -62,7 +62,7 @@ def _head(lines: list[str]) -> set[int]:
     return found
 
 
-def write_both(net_path, weights_path, text: str, net: Weighted) -> None:
+def write_both(net_path: str | os.PathLike, weights_path: str | os.PathLike, text: str, net: Weighted) -> None:
     """Write the prototxt and the weights (HDF5 where the name ends in .h5), both whole, or neither."""
 
     def fill(temporary: str) -> None:
@@ -73,7 +73,7 @@ def write_both(net_path, weights_path, text: str, net: Weighted) -> None:
     replace_whole(net_path, fill)
 
 
-def write_arrays(path, net: Weighted) -> None:
+def write_arrays(path: str | os.PathLike, net: Weighted) -> None:
     """Write the weights alone, whole or not at all."""
     arrays = [(layer, net.arrays.get(layer.name, [])) for layer in net.layers]
     if os.fspath(path).endswith(".h5"):
