@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .errors import GraphError, NonFiniteError
-from .proto import NetFile, caffe_pb2, filter_net
+from .proto import NetFile, caffe_pb2
 
 if TYPE_CHECKING:
     from .graph import Node
@@ -30,7 +30,6 @@ __all__ = [
     "normalising",
     "put",
     "stored",
-    "with_source",
     "with_statistics",
 ]
 
@@ -162,22 +161,4 @@ def with_statistics(file: NetFile, use_stored: bool) -> NetFile:
     for layer in param.layer:
         if layer.type in _OPTIONS:
             getattr(layer, _OPTIONS[layer.type]).use_global_stats = use_stored
-    return dataclasses.replace(file, param=param)
-
-
-def with_source(file: NetFile, source: str, level: int = 0, stages: Iterable[str] = ()) -> NetFile:
-    """The net with ``source`` in place of what its Data layer of phase TRAIN reads.
-
-    GraphError unless it has one such layer.
-    """
-    param = caffe_pb2.NetParameter()
-    param.CopyFrom(file.param)
-    kept = filter_net(param, "TRAIN", level, (*param.state.stage, *stages))
-    found = [param.layer[i] for i in kept if param.layer[i].type == "Data"]
-    if len(found) != 1:
-        names = ", ".join(f'"{layer.name}"' for layer in found) or "none"
-        raise GraphError(
-            [f"{file.path}: the Data layers of phase TRAIN are {names}; expected one that can read {source}"]
-        )
-    found[0].data_param.source = source
     return dataclasses.replace(file, param=param)

@@ -6,7 +6,7 @@ Mishkin and Matas, "All you need is a good init", arXiv 1511.06422 (LSUV); Saxe 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,9 @@ from ..execution import Span
 from ..fillers import fill, generator
 from ..graph import Node
 from ..net import Net
-from ..proto import NetFile, caffe_pb2, filter_net
+from ..proto import caffe_pb2
 
-__all__ = ["METHODS", "MOST_TRIALS", "TOLERANCE", "LayerStart", "initialise", "with_source"]
+__all__ = ["METHODS", "MOST_TRIALS", "TOLERANCE", "LayerStart", "initialise"]
 
 METHODS = ("lsuv", "orthonormal")
 TOLERANCE, MOST_TRIALS = 0.1, 10
@@ -98,13 +98,3 @@ def _spread(net: Net, node: Node) -> float:
         f'{node.place}: layer "{node.name}" ({node.type}): its outputs over the batch {said}; expected a batch of '
         "several images that differ, and layers before it that pass their differences on"
     )
-
-
-def with_source(net: NetFile, path: str, level: int = 0, stages: Sequence[str] = ()) -> None:
-    """Let every Data layer of phase TRAIN read the database ``path``. UsageError where there is none."""
-    keep = filter_net(net.param, "TRAIN", level, (*net.param.state.stage, *stages))
-    layers = [net.param.layer[i] for i in keep if net.param.layer[i].type == "Data"]
-    if not layers:
-        raise UsageError(f"{net.path}: no Data layer in phase TRAIN that could read {path}")
-    for layer in layers:
-        layer.data_param.source = path

@@ -61,14 +61,14 @@ def run(options: dict[str, Any]) -> int:
 
 def _net(options: dict[str, Any]) -> Net:
     """The net in phase TRAIN, over its own data or over those that the flags name."""
-    from ..bn_stats import with_source
+    from ..deploy import with_source
     from ..net import Net
     from ..proto import read_net
 
     how = net_options(options)
     file = read_net(options["model"])
     if options["data"]:
-        file = with_source(file, options["data"], how["level"], how["stages"])
+        with_source(file, options["data"], how["level"], how["stages"])
     return Net(file, "TRAIN", seed=options["seed"], **how)
 
 

@@ -26,8 +26,8 @@ def _tolerance(text: str) -> float:
 
 def run(options: dict[str, Any]) -> int:
     """Build the net in phase TRAIN, set its weights layer by layer on one batch, and write them."""
-    from ..analysis.initialise import initialise, with_source
-    from ..deploy import with_batch
+    from ..analysis.initialise import initialise
+    from ..deploy import with_batch, with_source
     from ..kernels import _jit
     from ..net import Net
     from ..proto import read_net

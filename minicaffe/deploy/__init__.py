@@ -4,7 +4,7 @@ from .alone import alone, shapes_given
 from .feed import Fed, Look, with_database, with_images
 from .images import Deployed, for_images
 from .records import Transformed, centre, record_batches
-from .sources import SOURCES, reads_color, with_batch
+from .sources import SOURCES, reads_color, with_batch, with_source
 
 __all__ = [
     "SOURCES",
@@ -21,4 +21,5 @@ __all__ = [
     "with_batch",
     "with_database",
     "with_images",
+    "with_source",
 ]

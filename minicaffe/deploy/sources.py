@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..data import open_database
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..layers.base import Shape
 from ..proto import Message, NetFile, caffe_pb2, filter_net, find
 
@@ -24,6 +24,7 @@ __all__ = [
     "stored_shape",
     "with_batch",
     "with_layers",
+    "with_source",
 ]
 
 SOURCES = {
@@ -102,6 +103,16 @@ def with_batch(net: NetFile, batch: int) -> None:
 def crop_of(layer: Message) -> int:
     """The side of the square that a data layer cuts from its images; 0 without a crop."""
     return layer.transform_param.crop_size or layer.window_data_param.crop_size
+
+
+def with_source(net: NetFile, path: str, level: int = 0, stages: Collection[str] = ()) -> None:
+    """Let the Data layer of phase TRAIN read the database ``path``. UsageError unless there is one such layer."""
+    kept = filter_net(net.param, "TRAIN", level, (*net.param.state.stage, *stages))
+    layers = [net.param.layer[i] for i in kept if net.param.layer[i].type == "Data"]
+    if len(layers) != 1:
+        names = ", ".join(f'"{layer.name}"' for layer in layers) or "none"
+        raise UsageError(f"{net.path}: the Data layers of phase TRAIN are {names}; expected one that can read {path}")
+    layers[0].data_param.source = path
 
 
 def stored_shape(layer: Message, folder: str) -> Shape | None:

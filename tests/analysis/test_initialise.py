@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minicaffe import Net
-from minicaffe.analysis.initialise import initialise, with_source
+from minicaffe.analysis.initialise import initialise
+from minicaffe.deploy import with_source
 from minicaffe.errors import DataError, UsageError
 from minicaffe.proto import parse_net
 
@@ -116,5 +117,5 @@ def test_what_cannot_be_initialised():
 
 
 def test_another_source_needs_a_data_layer():
-    with pytest.raises(UsageError, match=r"no Data layer in phase TRAIN that could read train_lmdb"):
+    with pytest.raises(UsageError, match="the Data layers of phase TRAIN are none; expected one that can"):
         with_source(parse_net(NET), "train_lmdb")

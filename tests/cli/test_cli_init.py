@@ -52,4 +52,4 @@ def test_what_is_refused(project, capsys, words, said):
 def test_a_net_without_data_layers_reads_no_database(project, capsys):
     project.write("deploy.prototxt", 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 } } }')
     assert main(["init", "deploy.prototxt", "--data", "train_lmdb"]) == 2
-    assert "deploy.prototxt: no Data layer in phase TRAIN that could read train_lmdb" in capsys.readouterr().err
+    assert "deploy.prototxt: the Data layers of phase TRAIN are none; expected one" in capsys.readouterr().err
