@@ -12,7 +12,8 @@ from ...graph.build import short_path
 from ...layers import layer_class, layer_types
 from ...layers.base import Shape
 from ...proto import NetFile, filter_net
-from ...proto.spans import Span, spans_of
+from ...proto.spans import Edit, Span, spans_of
+from ..check import Checked
 from .base import Finding, Fix, Rule
 
 _SHOWN = 3  # layers that a sentence names
@@ -83,11 +84,11 @@ class Site:
         """Where a field of the layer stands."""
         return self.span.first(*path) if self.span else None
 
-    def fix(self, words: str, *edits) -> Fix | None:
+    def fix(self, words: str, *edits: Edit) -> Fix | None:
         """Edits of the file that the layer stands in; None unless it is known where."""
         return Fix(self.source.path, edits, words) if self.span else None
 
-    def finding(self, rule: Rule, found: str, why: str, todo: str, at: Span | None = None, **more) -> Finding:
+    def finding(self, rule: Rule, found: str, why: str, todo: str, at: Span | None = None, **more: Any) -> Finding:
         """A finding at the layer, or at a field of it."""
         at = at or self.span
         line, column = (at.line, at.column) if at else (self.line, 1)
@@ -188,7 +189,7 @@ class Case:
         return not known and state.has_loss and all(len(site.kept_in) == 2 for site in state.sites)
 
 
-def make_case(states: Iterable[tuple[NetFile, Any]], sources: Mapping[str, Source], **more) -> Case:
+def make_case(states: Iterable[tuple[NetFile, Checked]], sources: Mapping[str, Source], **more: Any) -> Case:
     """The case of nets as ``check_net`` and ``check_solver`` found them."""
     states = list(states)
     nets = list({id(net): net for net, _ in states}.values())
@@ -207,7 +208,15 @@ def make_case(states: Iterable[tuple[NetFile, Any]], sources: Mapping[str, Sourc
     return Case(tuple(found), **more)
 
 
-def _sites(net, state, phase, number, sources, spans, kept) -> Iterator[Site]:
+def _sites(
+    net: NetFile,
+    state: Checked,
+    phase: str,
+    number: int,
+    sources: Mapping[str, Source],
+    spans: Mapping[int, Span],
+    kept: Mapping[tuple[int, int], set[str]],
+) -> Iterator[Site]:
     source = sources.get(net.path) or Source(short_path(net.path), "")
     layers = [layer for layer in state.outline.layers if not layer.draft.made]
     for layer, index in zip(layers, _kept(net, state, phase)):
@@ -216,7 +225,7 @@ def _sites(net, state, phase, number, sources, spans, kept) -> Iterator[Site]:
         yield Site(source, number, index, *where, *shapes, frozenset(kept[number, index]))
 
 
-def _kept(net: NetFile, state, phase: str) -> list[int]:
+def _kept(net: NetFile, state: Checked, phase: str) -> list[int]:
     return filter_net(net.param, phase, state.level, (*net.param.state.stage, *state.stages))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ...proto.spans import removed
-from .base import NOTE, WARNING, Finding, Rule
+from .base import NOTE, WARNING, Finding, Fix, Rule
 from .case import WEIGHTED, Case, Site, State, named
 
 _TRAINED_SO = (
@@ -37,7 +38,7 @@ def frozen(state: State, site: Site) -> bool:
     )
 
 
-def _unset(site: Site):
+def _unset(site: Site) -> Fix | None:
     """The fix: ``use_global_stats`` taken out, and the message too if it holds nothing else."""
     message, field = site.field("batch_norm_param"), site.field("batch_norm_param", "use_global_stats")
     if message is None or field is None:
@@ -47,7 +48,7 @@ def _unset(site: Site):
     return site.fix("takes use_global_stats out", out)
 
 
-def _finding(rule: Rule, site: Site, found: str, why: str, todo: str, **more) -> Finding:
+def _finding(rule: Rule, site: Site, found: str, why: str, todo: str, **more: Any) -> Finding:
     at = site.field("batch_norm_param", "use_global_stats")
     return site.finding(rule, found, why, todo, at, fix=_unset(site), **more)
 

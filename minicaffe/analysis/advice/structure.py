@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from ...proto.spans import Span, following, indent_of, removed
 from .base import NOTE, WARNING, Finding, Fix, Rule
@@ -148,7 +149,7 @@ def _scales(state: State, site: Site) -> Iterator[Site]:
     return (reader for reader in state.below(site) if reader.type == "Scale")
 
 
-def _reaches_end(axes: int, options) -> bool:
+def _reaches_end(axes: int, options: Any) -> bool:
     """Whether all axes from 1 on are just the channels."""
     return axes == 2 and options.num_axes == -1
 
@@ -171,7 +172,7 @@ def _dropout(case: Case) -> Iterator[Finding]:
                 )
 
 
-def _once(case: Case, sites) -> Iterator[Site]:
+def _once(case: Case, sites: Callable[[State], Iterable[Site]]) -> Iterator[Site]:
     """Each layer once, though it may be in several states."""
     seen = set()
     for state in case.states:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...proto.spans import added, removed, valued
-from .base import WARNING, Finding, Rule
+from .base import WARNING, Finding, Fix, Rule
 from .case import Case, Site, State
 
 _TYPES = {
@@ -75,7 +75,7 @@ def _options(case: Case) -> Iterator[Finding]:
             )
 
 
-def _made(site: Site, message: str, name: str, value: str):
+def _made(site: Site, message: str, name: str, value: str) -> Fix | None:
     """The fix: a field with this value, or without any."""
     whole, field, text = site.field(message), site.field(message, name), site.source.text
     if site.span is None:
@@ -88,7 +88,7 @@ def _made(site: Site, message: str, name: str, value: str):
     return site.fix(words, valued(field, value) if value else removed(text, whole if len(whole.parts) == 1 else field))
 
 
-def _text(value) -> str:
+def _text(value: float) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
