@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, WeightsError, plural
-from .flags import Command, Flag, whole
+from .flags import Command, Flag, in_a_folder, whole
 from .loading import at_work, load_weights
 from .netflags import HOW, LEVEL, net_options
 from .progress import duration
@@ -130,7 +130,7 @@ COMMAND = Command(
         Flag("weights", "FILE", "the trained weights, binary or HDF5"),
         Flag("data", "DB", "an LMDB or a LevelDB to read in place of the net's training data"),
         Flag("batches", "N", "batches to measure", whole(1), 100),
-        Flag("o", "FILE", "the weights to write, in the same form; may be the same file"),
+        Flag("o", "FILE", "the weights to write, in the same form; may be the same file", in_a_folder),
         Flag("seed", "N", "the seed of mirroring, random crops and dropout", whole(0), 1),
         LEVEL,
         *HOW,

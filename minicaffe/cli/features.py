@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, plural, shape_text
-from .flags import Command, Flag, comma_list, whole
+from .flags import Command, Flag, comma_list, in_a_folder, whole
 from .images import IMAGES, MEAN, MEAN_FILE, SCALE, image_files, image_net, loaded_images, wished_mean
 from .loading import at_work, load_quietly
 from .log import Log
@@ -26,9 +25,7 @@ _AT_ONCE = 32
 def _target(text: str) -> str:
     if not text.endswith(".npz"):
         raise UsageError(f'"{text}"; expected a name that ends in .npz')
-    if not os.path.isdir(os.path.dirname(text) or "."):
-        raise UsageError(f'"{text}", but there is no folder "{os.path.dirname(text)}"')
-    return text
+    return in_a_folder(text)
 
 
 def run(options: dict[str, Any]) -> int:

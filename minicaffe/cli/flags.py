@@ -6,6 +6,7 @@ mistake is a UsageError of one sentence with the nearest flag that exists.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +109,14 @@ def decimal(text: str) -> float:
         raise UsageError(f'"{text}"; expected a number') from None
 
 
+def in_a_folder(text: str) -> str:
+    """A converter for files to be written: told before the work begins that their folder is missing."""
+    folder = os.path.dirname(text)
+    if folder and not os.path.isdir(folder):
+        raise UsageError(f'"{text}", but there is no folder "{folder}"')
+    return text
+
+
 def comma_list(text: str) -> tuple[str, ...]:
     """The words of a comma list, without empty ones; at least one."""
     words = tuple(word.strip() for word in text.split(",") if word.strip())
@@ -154,7 +163,8 @@ def parse(command: Command, words: Sequence[str]) -> dict[str, Any]:
         given.add(flag.name)
     for flag in command.subjects:
         if flag.needed and values[flag.name] is None:
-            raise UsageError(f"{command.name} needs a {flag.value}; expected minicaffe {command.name} {command.named}")
+            needed = f"{'an' if flag.value[0] in 'AEIOU' else 'a'} {flag.value}"
+            raise UsageError(f"{command.name} needs {needed}; expected minicaffe {command.name} {command.named}")
     return values
 
 

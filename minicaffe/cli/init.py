@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import UsageError, plural, shape_text
-from .flags import Command, Flag, one_of, whole
+from .flags import Command, Flag, in_a_folder, one_of, whole
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS
 from .results import Results
 from .tables import table
@@ -89,7 +89,7 @@ COMMAND = Command(
         Flag("batch", "N", "the batch size, in place of those in the file", whole(1)),
         Flag("tolerance", "X", "how far from 1 a standard deviation may stay", _tolerance, 0.1),
         Flag("seed", "N", "the random seed: the same number gives the same weights", whole(0), 1),
-        Flag("o", "FILE", "the caffemodel to write; HDF5 if it ends in .h5", default="init.caffemodel"),
+        Flag("o", "FILE", "the caffemodel to write; HDF5 if it ends in .h5", in_a_folder, default="init.caffemodel"),
         LEVEL,
         STAGE,
         THREADS,

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, plural
-from .flags import Command, Flag, comma_list, decimal, one_of, whole
+from .flags import Command, Flag, comma_list, decimal, in_a_folder, one_of, whole
 from .images import wished_mean
 from .loading import at_work, load_quietly
 from .netflags import KERNELS, LEVEL, PYTHON, STAGE, THREADS, net_options
@@ -153,7 +153,7 @@ COMMAND = Command(
         KERNELS,
         Flag("layer_files", "FILE[,FILE]", "Python files that register layer types of your own", comma_list, ()),
         PYTHON,
-        Flag("o", "FILE", "the page to write", default="report.html"),
+        Flag("o", "FILE", "the page to write", in_a_folder, default="report.html"),
         Flag("json", "", "print what was measured, one JSON object per layer"),
     ),
     examples=(

@@ -163,12 +163,12 @@ def _overview(found: Inspection, anchors: dict[str, str]) -> str:
     rows = "".join(_row(layer, anchors[name]) for name, layer in found.layers.items())
     head = (
         '<th>layer</th><th class="left">type</th><th class="left">output</th><th>parameters</th><th>min</th>'
-        "<th>max</th><th>mean</th><th>std</th><th>zeros</th><th>silent units</th>"
+        "<th>max</th><th>mean</th><th>std</th><th>zeros</th><th>silent</th>"
     )
     return (
         f"<h2>Overview</h2><details{' open' if len(found.layers) <= _OPEN else ''}><summary>"
         f"{plural(len(found.layers), 'layer')}, a row each</summary>"
-        '<div class="scroll" tabindex="0" role="region" aria-label="Overview"><table>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Overview"><table class="layers">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         '<p class="told">Silent units are 0 (ReLU) or saturated (Sigmoid, TanH) over the whole batch.</p></details>'
     )

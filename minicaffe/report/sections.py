@@ -102,15 +102,15 @@ def _units(units: Units) -> str:
     count = len(units.share)
     if units.kind == "dead":
         words = f"{len(units.silent)} of {plural(count, 'unit')} 0 over the whole batch"
-        column = "Share of zeros by unit"
+        column = "share of zeros"
     else:
         words = f"{len(units.silent)} of {plural(count, 'unit')} saturated over the whole batch"
-        column = "Share of saturated outputs by unit"
+        column = "share saturated"
     listed = ", ".join(map(str, units.silent[:_ROWS])) + (", …" if len(units.silent) > _ROWS else "")
     named = f" Units {listed}." if units.silent else ""
     counts, edges = np.histogram(units.share, 10, (0, 1))
     cells = "".join(f"<td>{n}</td>" for n in counts)
-    heads = "".join(f"<th>{a:.0%}–{b:.0%}</th>" for a, b in pairwise(edges))
+    heads = "".join(f"<th>{100 * a:.0f}–{b:.0%}</th>" for a, b in pairwise(edges))
     table = (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{column}"><table><tr><th>{column}</th>{heads}</tr>'
         f"<tr><td>units</td>{cells}</tr></table></div>"

@@ -67,9 +67,10 @@ ul.findings{list-style:none;padding:0;margin:0}
 border-radius:99px;padding:0 .55rem;font-size:.78rem;white-space:nowrap}
 .scroll{overflow-x:auto;max-width:100%}
 table{overflow-wrap:normal;border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th,td{padding:.3rem .5rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{color:var(--soft);font-weight:600}
 th:first-child,td:first-child,.left{text-align:left}
+.layers td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:9rem}
 td.off{color:var(--warn-ink);background:var(--warn-back);font-weight:600}
 .tall{max-height:26rem;overflow:auto;display:inline-block}.tall th{position:sticky;top:0;background:var(--card)}
 .layer{background:var(--card);border:1px solid var(--line);border-radius:10px;margin:.9rem 0}

@@ -146,7 +146,7 @@ def test_a_net_with_a_data_layer(project, capsys, plan):
         (["pictures/red.png", "--images_dim", "2,2"], "image_dims is 2 x 2; expected height and width, at least 4 x 6"),
         (["pictures/red.png", "--channel_swap", "2,1"], '--channel_swap is "2,1"; expected the numbers of all chan'),
         (["pictures/red.png", "--raw_scale", "x"], '--raw_scale is "x"; expected a number'),
-        ([], "classify needs a IMAGE"),
+        ([], "classify needs an IMAGE"),
     ],
 )
 def test_mistakes(colours, capsys, words, said):

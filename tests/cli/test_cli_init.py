@@ -41,7 +41,7 @@ def test_other_data_a_batch_and_hdf5(project, capsys):
         (["--method", "lsvu"], '--method is "lsvu"; expected lsuv or orthonormal; did you mean "lsuv"?'),
         (["--tolerance", "0"], '--tolerance is "0"; expected a number above 0 and below 1'),
         (["--tolerance", "much"], '--tolerance is "much"; expected a number above 0 and below 1'),
-        (["-o", "nowhere/w.caffemodel"], 'cannot be written, as there is no folder "nowhere"'),
+        (["-o", "nowhere/w.caffemodel"], '-o is "nowhere/w.caffemodel", but there is no folder "nowhere"'),
     ],
 )
 def test_what_is_refused(project, capsys, words, said):

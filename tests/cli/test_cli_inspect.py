@@ -129,7 +129,7 @@ def test_another_database(project, capsys):
         (["net.prototxt", "--weights", "none.caffemodel"], "none.caffemodel: no such file"),
         (["net.prototxt", "--labels", "none.txt"], "none.txt: no such file"),
         (["net.prototxt", "--item", "9"], "item is 9; expected one of the batch, 0 to 4"),
-        (["net.prototxt", "-o", "no/page.html"], 'cannot be written, as there is no folder "no"'),
+        (["net.prototxt", "-o", "no/page.html"], '-o is "no/page.html", but there is no folder "no"'),
         (["net.prototxt", "--scale", "x"], '--scale is "x"; expected a number'),
         (["blind.prototxt", "--image", "0.png"], "blind.prototxt: no layer takes images in phase TEST"),
     ],
