@@ -1,4 +1,4 @@
-"""How nets, blobs and solvers show themselves in a notebook: HTML and SVG that need nothing else.
+"""How nets, blobs and solvers show themselves in a notebook: HTML with its pictures inside, which needs nothing else.
 
 Colours are those of the page, or greys that can be read on light and dark ones. Names are escaped.
 """
@@ -14,13 +14,17 @@ import numpy as np
 from .errors import UsageError, plural, shape_text
 from .graph import Node, layer_work
 from .layers.base import count
+from .report.charts import histogram_svg
+from .report.facts import Numbers
+from .report.markup import image
+from .report.numbers import numbers_of
+from .report.pictures import color_tiles, extremes, fitting, number_tiles
 
 __all__ = ["blob_html", "net_html", "net_text", "solver_html", "solver_text"]
 
 _LONG = 40  # layers, from where on the table is folded
-_BINS, _BAR, _HEIGHT = 64, 5, 48  # of a histogram, in pixels
-_SIDE, _PIXELS, _TILES = 32, 4096, 16  # of a picture: the longest side of a tile, all pixels, all tiles
-_LEVELS = 16
+_PIXELS, _TILES = 1 << 14, 16  # of a picture
+_ENDS = "display:flex;justify-content:space-between;font-size:10px"
 _RULE = "1px solid rgba(128,128,128,.4)"
 _RED = "#d9534f"
 
@@ -94,105 +98,55 @@ def blob_html(blob: Any, name: str = "") -> str:
         data = blob.data
     except UsageError as error:
         return _box([f"{title} {shape_text(blob.shape)}", _small(escape(str(error)))])
-    lines = [f"{title} {shape_text(data.shape)} {data.dtype}", _small(_said(data))]
-    shown = _picture(data) if data.ndim == 4 and min(data.shape) > 0 and min(data.shape[2:]) > 1 else _histogram(data)
+    numbers = numbers_of(data)
+    lines = [f"{title} {shape_text(data.shape)} {data.dtype}", _small(_said(numbers))]
+    pictured = data.ndim == 4 and min(data.shape) > 0 and min(data.shape[2:]) > 1
+    shown = _picture(data) if pictured else _histogram(numbers)
     try:
         diff = blob.diff
     except UsageError:
         diff = np.zeros(0)
-    return _box([*lines, shown, *([_small(f"diff: {_said(diff)}")] if diff.any() else [])])
+    return _box([*lines, shown, *([_small(f"diff: {_said(numbers_of(diff))}")] if diff.any() else [])])
 
 
-def _said(array: np.ndarray) -> str:
+def _said(numbers: Numbers) -> str:
     """What the numbers are like, in words."""
-    finite = _finite(array)
-    broken = array.size - finite.size
-    parts = [f'<b style="color:{_RED}">{broken:,} of {array.size:,} not finite</b>'] if broken else []
-    if finite.size == 1 and array.size == 1:
-        parts = [f"{finite.item():.6g}"]
-    elif finite.size:
-        mean, std = finite.mean(dtype=np.float64), finite.std(dtype=np.float64)
-        parts = [f"{finite.min():.4g} to {finite.max():.4g}, mean {mean:.4g}, std {std:.4g}", *parts]
+    size, broken = numbers.size, numbers.broken
+    parts = [f'<b style="color:{_RED}">{broken:,} of {size:,} not finite</b>'] if broken else []
+    if numbers.mean is not None and size == 1:
+        parts = [f"{numbers.mean:.6g}"]
+    elif numbers.mean is not None:
+        parts = [f"{numbers.min or 0:.4g} to {numbers.max:.4g}, mean {numbers.mean:.4g}, std {numbers.std:.4g}", *parts]
     return ", ".join(parts) or "no numbers"
 
 
-def _finite(array: np.ndarray) -> np.ndarray:
-    finite = np.isfinite(array)
-    return array if finite.all() else array[finite]
-
-
-def _histogram(array: np.ndarray) -> str:
-    """How often which numbers occur, as a strip."""
-    finite = _finite(array)
-    if finite.size < 2 or finite.min() == finite.max():
+def _histogram(numbers: Numbers) -> str:
+    """How often which numbers occur, as a strip; zeros are left out, as they would hide the others."""
+    if numbers.histogram is None:
         return ""
-    counts, edges = np.histogram(finite, _BINS, (float(finite.min()), float(finite.max())))
-    bars = "".join(
-        f'<rect x="{i * _BAR}" y="{_HEIGHT - h:.1f}" width="{_BAR - 1}" height="{h:.1f}"/>'
-        for i, h in enumerate(counts / counts.max() * _HEIGHT)
-        if h
-    )
-    width = _BINS * _BAR
-    ends = f'<text y="{_HEIGHT + 12}">{edges[0]:.4g}</text>'
-    ends += f'<text y="{_HEIGHT + 12}" x="{width}" text-anchor="end">{edges[-1]:.4g}</text>'
-    line = f'<path d="M0 {_HEIGHT + 0.5}h{width}" stroke="currentColor" opacity=".5"/>'
-    return (
-        f'<svg width="{width}" height="{_HEIGHT + 16}" fill="currentColor" font-size="10" style="display:block">'
-        f'<g opacity=".6">{bars}</g>{line}{ends}</svg>'
-    )
+    edges = numbers.histogram.edges
+    zeros = f"without {plural(numbers.zeros, 'zero')}" if numbers.zeros else ""
+    ends = "".join(f"<span>{text}</span>" for text in (f"{edges[0]:.4g}", zeros, f"{edges[-1]:.4g}"))
+    chart = histogram_svg(numbers.histogram, "", "numbers", 48)
+    return f'<div style="width:320px">{chart}<div style="{_ENDS}">{ends}</div></div>'
 
 
 def _picture(array: np.ndarray) -> str:
     """Images (N, K, H, W), in colour for three channels, blue first; of many channels those of the first item."""
-    colour = array.shape[1] == 3
-    images = array.transpose(0, 2, 3, 1)[..., ::-1] if colour else array.reshape(-1, *array.shape[2:], 1)
-    of = len(images) if array.shape[1] in (1, 3) else array.shape[1]
-    step = max(1, -(-max(images.shape[1:3]) // _SIDE))
-    images = images[:, ::step, ::step]
-    shown = min(of, _TILES, max(1, _PIXELS // (images.shape[1] * images.shape[2])))
-    levels = _levels(images[:shown])
-    height, width = levels.shape[1:3]
-    scale = max(1, min(8, 64 // max(height, width)))
-    columns = min(shown, 8)
-    tiles = [
-        f'<g transform="translate({n % columns * (width + 1)} {n // columns * (height + 1)})">{_tile(tile)}</g>'
-        for n, tile in enumerate(levels)
-    ]
-    wide, tall = columns * (width + 1) - 1, -(-shown // columns) * (height + 1) - 1
-    what = "images" if array.shape[1] in (1, 3) else "channels of the first item"
-    return (
-        f'<svg width="{wide * scale}" height="{tall * scale}" viewBox="0 0 {wide} {tall}" '
-        f'shape-rendering="crispEdges" style="display:block">{"".join(tiles)}</svg>' + _small(f"{shown} of {of} {what}")
-    )
-
-
-def _levels(images: np.ndarray) -> np.ndarray:
-    """Images as few levels, from the least number to the largest; what is not finite is -1."""
-    finite = np.isfinite(images)
-    known = images[finite]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    place = (np.where(finite, images, low) - low) / ((high - low) or 1.0)
-    levels = np.rint(place * (_LEVELS - 1)).astype(np.int64)
-    return np.where(finite.all(-1, keepdims=True), levels, -1)
-
-
-def _tile(levels: np.ndarray) -> str:
-    """One image (H, W, K): a path of runs for each of its colours."""
-    runs: dict[tuple[int, ...], list[str]] = {}
-    for y, row in enumerate(levels.tolist()):
-        start = 0
-        for x in range(1, len(row) + 1):
-            if x == len(row) or row[x] != row[start]:
-                runs.setdefault(tuple(row[start]), []).append(f"M{start} {y}h{x - start}v1h{start - x}z")
-                start = x
-    return "".join(f'<path fill="{_colour(key)}" d="{"".join(paths)}"/>' for key, paths in runs.items())
-
-
-def _colour(levels: Sequence[int]) -> str:
-    if levels[0] < 0:
-        return _RED
-    one = [f"{level * 15 // (_LEVELS - 1):x}" for level in levels]
-    return "#" + "".join(one if len(one) == 3 else one * 3)
+    if array.shape[1] in (1, 3):
+        tiles, what = array, "images"
+    else:
+        tiles, what = array[0], "channels of the first item"
+    height, width = tiles.shape[-2:]
+    shown, side = fitting(len(tiles), height, width, _PIXELS, _TILES)
+    first = tiles[:shown]
+    if what == "images":
+        picture = color_tiles(first, len(tiles), what, *extremes(first), rgb=False, side=side)
+    else:
+        picture = number_tiles(first, len(tiles), what, side)
+    scale = "" if what == "images" else f"; colours from {picture.low:.4g} to {picture.high:.4g}"
+    told = _small(f"{picture.shown} of {picture.of} {what}{scale}")
+    return f'<div style="image-rendering:pixelated">{image(picture, what)}{told}</div>'
 
 
 # -- solvers -------------------------------------------------------------------------------------------------

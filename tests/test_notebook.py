@@ -1,5 +1,7 @@
 """What nets, blobs and solvers show in a notebook, and in one line."""
 
+import base64
+import io
 import re
 import subprocess
 import sys
@@ -7,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import minicaffe as caffe
 from minicaffe.graph import layer_work
@@ -46,7 +49,8 @@ class Tags(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
+        if tag != "img":
+            self.open.append(tag)
         self.tags.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -96,33 +100,43 @@ def test_blobs(net):
     data = net.blobs["ip"].data
     shown = Tags(net.blobs["ip"]._repr_html_())
     assert f"blob ip| 2 x 10 float32|{data.min():.4g} to {data.max():.4g}, mean {data.mean():.4g}" in shown.text
-    assert shown.tags.count("rect") == len(np.flatnonzero(np.histogram(data, 64)[0]))
+    counts = np.histogram(data[data != 0], 48)[0]
+    bars = re.search('class="bars" d="([^"]*)"', net.blobs["ip"]._repr_html_())[1]
+    assert bars.count("M") == np.count_nonzero(counts) and "without" not in shown.text
+    net.blobs["ip"].data[0, :3] = 0
+    assert "|without 3 zeros|" in Tags(net.blobs["ip"]._repr_html_()).text
     assert Tags(net.blobs["sum"]._repr_html_()).text == f"blob sum| scalar float32|{net.blobs['sum'].data:.6g}"
     assert Tags(net.params["<i>conv"][1]._repr_html_()).text == "blob| 4 float32|0 to 0, mean 0, std 0"
 
 
 def test_pictures(net):
     images = Tags(net.blobs["x"]._repr_html_())
-    assert "2 of 2 images" in images.text and images.tags.count("g") == 2  # of 40 x 36, every second pixel
+    assert "2 of 2 images" in images.text and images.tags.count("img") == 1
     channels = Tags(net.blobs["conv"]._repr_html_())
-    assert "4 of 4 channels of the first item" in channels.text
+    assert "4 of 4 channels of the first item; colours from 0 to " in channels.text
     assert "10 of" not in channels.text and len(net.blobs["conv"]._repr_html_()) < 60_000
+
+
+def pixels(blob):
+    """The picture of a blob, (H, W, 4)."""
+    png = base64.b64decode(re.search('src="data:image/png;base64,([^"]*)"', blob._repr_html_())[1])
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
 
 
 def test_a_picture_is_its_image(net):
     net.blobs["x"].data[...] = 0
     net.blobs["x"].data[0, 0] = 1  # blue
     net.blobs["x"].data[1, :, :, 18:] = 1
-    html = net.blobs["x"]._repr_html_()
-    first, second = re.findall(r"<g [^>]*>(.*?)</g>", html)
-    assert re.findall('fill="(#...)"', first) == ["#00f"] and re.findall('fill="(#...)"', second) == ["#000", "#fff"]
-    assert "M9 0h9v1h-9z" in second
+    found = pixels(net.blobs["x"])
+    assert found.shape == (40, 36 + 1 + 36, 4)
+    assert (found[:, :36] == (0, 0, 255, 255)).all() and (found[:, 36, 3] == 0).all()
+    assert (found[:, 37:55] == (0, 0, 0, 255)).all() and (found[:, 55:] == 255).all()
 
 
 def test_numbers_that_are_not_finite(net):
     net.blobs["x"].data[0, 0, 0, :3] = np.nan, np.inf, -np.inf
-    html = net.blobs["x"]._repr_html_()
-    assert "3 of 8,640 not finite" in Tags(html).text and html.count('fill="#d9534f"') == 1
+    assert "3 of 8,640 not finite" in Tags(net.blobs["x"]._repr_html_()).text
+    assert (pixels(net.blobs["x"]) == (255, 0, 200, 255)).all(-1).sum() == 3
     net.blobs["ip"].data[...] = np.nan
     assert "20 of 20 not finite" in Tags(net.blobs["ip"]._repr_html_()).text
 

@@ -11,6 +11,7 @@ from ..execution import FastExecution, InspectExecution
 from ..graph import Graph
 from ..layers.base import Shape, count
 from ..proto import Message, caffe_pb2, filter_net
+from ..report.numbers import numbers_of
 from .check import PHASES, Checked
 from .cost import multiply_adds, parameters, top_bytes
 
@@ -131,15 +132,9 @@ def statistics(weights: Mapping[str, Sequence[np.ndarray | None]]) -> list[Param
 
 
 def _statistics(layer: str, index: int, array: np.ndarray) -> ParamStatistics:
-    finite = np.isfinite(array)
-    broken = array.size - int(np.count_nonzero(finite))
-    numbers = array[finite] if broken else array
-    mean = std = least = most = None
-    if numbers.size:
-        mean, std = float(numbers.mean(dtype=np.float64)), float(numbers.std(dtype=np.float64))
-        least, most = float(numbers.min()), float(numbers.max())
-    zeros = int(array.size - np.count_nonzero(array))
-    return ParamStatistics(layer, index, array.shape, mean, std, least, most, zeros, broken)
+    found = numbers_of(array, bins=0)
+    extremes = (found.mean, found.std, found.min, found.max)
+    return ParamStatistics(layer, index, found.shape, *extremes, found.zeros, found.broken)
 
 
 def _rates(layer: Message, index: int, graph: Graph | None) -> tuple[float, ...]:

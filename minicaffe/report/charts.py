@@ -16,8 +16,11 @@ __all__ = ["depth_chart", "histogram_svg", "norm_charts"]
 _DOTS = 256
 
 
-def histogram_svg(histogram: Histogram, kind: str, what: str) -> str:
-    """Bars as high as the roots of the counts; a line at 0 where it is within. ``kind`` is a class of the style."""
+def histogram_svg(histogram: Histogram, kind: str, what: str, height: int = 96) -> str:
+    """Bars as high as the roots of the counts; a line at 0 where it is within. ``kind`` is a class of the style.
+
+    Without a style all is grey, and ``height`` pixels high.
+    """
     counts, edges = histogram.counts, histogram.edges
     heights = np.rint(np.sqrt(counts / max(1, counts.max())) * 110).astype(int)
     bars = "".join(f"M{10 * i} 112V{112 - h}h9V112z" for i, h in enumerate(np.maximum(heights, counts > 0)) if h)
@@ -25,11 +28,12 @@ def histogram_svg(histogram: Histogram, kind: str, what: str) -> str:
     zero = ""
     if edges[0] < 0 < edges[-1]:
         x = width * -edges[0] / (edges[-1] - edges[0])
-        zero = f'<path class="zero" d="M{x:.0f} 0V120"/>'
+        zero = f'<path class="zero" stroke="gray" d="M{x:.0f} 0V120"/>'
     return (
-        f'<svg class="hist {kind}" viewBox="0 0 {width} 120" preserveAspectRatio="none" role="img" '
+        f'<svg class="hist {kind}" width="100%" height="{height}" fill="gray" '
+        f'viewBox="0 0 {width} 120" preserveAspectRatio="none" role="img" '
         f'aria-label="histogram of {escape(what)}"><path class="bars" d="{bars}"/>'
-        f'<path class="base" d="M0 113H{width}"/>{zero}</svg>'
+        f'<path class="base" stroke="gray" d="M0 113H{width}"/>{zero}</svg>'
     )
 
 

@@ -15,7 +15,7 @@ _BLOCK = 1 << 15  # numbers
 
 
 def numbers_of(array: np.ndarray, bins: int = BINS) -> Numbers:
-    """Extremes, mean, standard deviation, zeros and a histogram of a C-contiguous array, its sums in float64."""
+    """Extremes, mean, standard deviation, zeros and, of ``bins``, a histogram of an array; sums are in float64."""
     size, total, zeros, low, high, small, large = 0, 0.0, 0, np.inf, -np.inf, np.inf, -np.inf
     for block in _finite_blocks(array):
         if not block.size:
@@ -36,7 +36,7 @@ def numbers_of(array: np.ndarray, bins: int = BINS) -> Numbers:
         centred = block.astype(np.float64)
         centred -= mean
         squares += float(np.square(centred, out=centred).sum())
-        if small < large:
+        if bins and small < large:
             found, edges = np.histogram(_without_zeros(block).astype(np.float64), bins, (small, large))
             counts += found
     histogram = None if edges is None else Histogram(counts, edges)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .facts import Picture
 
-__all__ = ["ANCHORS", "color_tiles", "fitting", "number_tiles", "png_bytes"]
+__all__ = ["ANCHORS", "color_tiles", "extremes", "fitting", "number_tiles", "png_bytes"]
 
 ANCHORS = {
     "signed": "0c2c84 417ec4 aacbe6 f5f5f5 f4b296 cd5448 780824",
@@ -72,15 +72,26 @@ def number_tiles(tiles: np.ndarray, of: int, what: str, side: int = 64, columns:
 
 
 def color_tiles(tiles: np.ndarray, of: int, what: str, low: float, high: float, rgb: bool, side: int = 96) -> Picture:
-    """A picture of ``tiles`` (n, 3, H, W), as colours from ``low`` (black) to ``high``; blue first unless ``rgb``."""
+    """A picture of ``tiles`` (n, 3, H, W), as colours from ``low`` (black) to ``high``; blue first unless ``rgb``.
+
+    Tiles (n, 1, H, W) are grey. NaN and infinite numbers are magenta.
+    """
     small = np.stack([np.stack([_shrunk(channel, side) for channel in tile], -1) for tile in tiles])
-    small = np.nan_to_num(small if rgb else small[..., ::-1])
+    finite = np.isfinite(small)
+    small = np.where(finite, small, low)[..., slice(None) if rgb else slice(None, None, -1)]
     scaled = np.clip((small - low) / ((high - low) or 1.0), 0, 1) * 255
     opaque = np.full((*scaled.shape[:3], 4), 255, np.uint8)
     opaque[..., :3] = np.rint(scaled)
+    opaque[~finite.all(-1), :3] = _MAGENTA
     sheet = _sheet(opaque, _columns(len(small), small.shape[2]), 0)
     height, width = sheet.shape[:2]
     return Picture(png_bytes(sheet), width, height, what, len(tiles), of, float(low), float(high), "rgb")
+
+
+def extremes(array: np.ndarray) -> tuple[float, float]:
+    """The least and the largest finite number; 0 and 1 where there are none."""
+    finite = array[np.isfinite(array)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
 def _columns(tiles: int, width: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..graph import Node
 from .facts import Picture
-from .pictures import color_tiles, fitting, number_tiles
+from .pictures import color_tiles, extremes, fitting, number_tiles
 
 __all__ = ["Views"]
 
@@ -35,10 +35,9 @@ class Views:
             data = self._net.value(top).data
             if data.ndim == 4 and data.shape[1] in (1, 3) and min(data.shape[2:]) > 1:
                 first = data[:_THUMBS]
-                low, high = _extremes(first)
-                three = np.repeat(first, 3, 1) if data.shape[1] == 1 else first
+                low, high = extremes(first)
                 return tuple(
-                    color_tiles(three[i : i + 1], len(data), f"item {i}", low, high, self._rgb)
+                    color_tiles(first[i : i + 1], len(data), f"item {i}", low, high, self._rgb)
                     for i in range(len(first))
                 )
         return ()
@@ -103,11 +102,6 @@ class Views:
         if x.ndim == 4 and min(x.shape[2:]) > 2 and not node.layer.options.transpose:
             return weights.reshape(len(weights), *x.shape[1:])
         return weights
-
-
-def _extremes(array: np.ndarray) -> tuple[float, float]:
-    finite = array[np.isfinite(array)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
 def _first(count: int, shown: int) -> str:
