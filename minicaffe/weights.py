@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import WeightsError, did_you_mean, plural, shape_text
 
-__all__ = ["CopyReport", "copy_arrays", "transplant"]
+__all__ = ["CopyReport", "copy_arrays", "core_shape", "transplant"]
 
 Place = tuple[str, int]  # a layer and the number of one of its parameters
 
@@ -135,7 +135,7 @@ def _refuse_misfits(path: str, common: Any, source: Any, params: Any, shared: An
             wrong.append((name, plural(len(given), "blob"), plural(len(ours), "blob")))
             continue
         for i in sorted(given):
-            if _core(theirs[i].shape) != _core(ours[i].shape):
+            if core_shape(theirs[i].shape) != core_shape(ours[i].shape):
                 wrong.append((f"{name}[{i}]", shape_text(theirs[i].shape), shape_text(ours[i].shape)))
     if wrong:
         has = "has another shape" if len(wrong) == 1 else "have another shape"
@@ -143,8 +143,8 @@ def _refuse_misfits(path: str, common: Any, source: Any, params: Any, shared: An
         raise WeightsError(f"{path}: {plural(len(wrong), 'parameter')} {has} than in the net:\n  {rows}")
 
 
-def _core(shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape without leading axes of 1."""
+def core_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape without leading axes of 1, which old files have."""
     first = next((i for i, n in enumerate(shape) if n != 1), len(shape))
     return tuple(shape[first:])
 

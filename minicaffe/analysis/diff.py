@@ -27,6 +27,7 @@ from ..proto import (
 from ..proto.files import read_bytes
 from ..proto.kinds import kind_of
 from ..proto.text import text_of
+from ..weights import core_shape
 from .fields import Change, changes
 
 __all__ = ["Change", "Difference", "Distance", "LayerDifference", "compare", "distance"]
@@ -264,7 +265,7 @@ def _changed(label: str, a: _Layer, b: _Layer, found: Difference) -> list[LayerD
         if any(array is None for array in inside):  # HDF5 keeps what is shared with its owner
             continue
         x, y = inside
-        if x is _NONE or y is _NONE or _core(x.shape) != _core(y.shape):
+        if x is _NONE or y is _NONE or core_shape(x.shape) != core_shape(y.shape):
             texts = ("" if array is _NONE else shape_text(array.shape) for array in inside)
             result.changes.append(Change(f"shape of parameter {i}", *texts))
             continue
@@ -285,9 +286,3 @@ def _order(pairs: list[tuple[_Layer, _Layer]], old: list[_Layer]) -> list[Change
         if a is not mine:
             return [Change("order of layers, first at", a.name, b.name)]
     return []
-
-
-def _core(shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape without leading axes of 1, which old files have."""
-    first = next((i for i, n in enumerate(shape) if n != 1), len(shape))
-    return tuple(shape[first:])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import GraphError, ProtoError, UsageError, did_you_mean
 from .advising import Advice, as_record, closing, show_rules
 from .flags import Command, Flag, comma_list, one_of
-from .netflags import LAYERS, LEVEL, PYTHON, STAGE
+from .netflags import LAYERS, LEVEL, PYTHON, STAGE, get_ready
 from .nettable import known, listed, shape_flag, shapes_text, title
 from .results import Results
 from .tables import number, table, total
@@ -27,15 +27,13 @@ def run(options: dict[str, Any]) -> int:
     Returns 1 where rules found something, else 0.
     """
     from ..analysis.advice import known_rules
-    from ..user_code import load_file
 
     results, path = Results(options["json"]), options["model"]
     if options["rules"]:
         return show_rules(results)
     if not path:
         raise UsageError("check needs a NET; expected minicaffe check NET")
-    for file in options["layers"]:
-        load_file(file)
+    get_ready(options)
     advice = Advice(_texts(path), known_rules(options["ignore"]))
     found: list[_Found] = []
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, UsageError, plural
 from .flags import Command, Flag, one_of
-from .netflags import LAYERS, LEVEL, PYTHON, STAGE
+from .netflags import LAYERS, LEVEL, PYTHON, STAGE, get_ready
 from .results import Results
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ def run(options: dict[str, Any]) -> int:
     """Draw a net in the phases that were asked for; GraphError with all that is wrong with it."""
     from ..draw import draw_net_to_file
     from ..proto import read_net
-    from ..user_code import load_file
 
-    for path in options["layers"]:
-        load_file(path)
+    get_ready(options)
     net, out, results = read_net(options["model"]), options["o"], Results(options["json"])
     states, notes = (_checked if options["display_shapes"] else _plain)(net, options)
     for note in dict.fromkeys([*(f"{net.path}: {note}" for note in net.notes), *notes]):

@@ -6,6 +6,7 @@ mistake is a UsageError of one sentence with the nearest flag that exists.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,12 +102,27 @@ def one_of(*words: str) -> OneOf:
     return OneOf(words)
 
 
-def decimal(text: str) -> float:
-    """A converter to a number."""
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f'"{text}"; expected a number') from None
+def decimal(fits: Callable[[float], bool] = math.isfinite, expected: str = "a number") -> Callable[[str], float]:
+    """A converter to a number that ``fits``."""
+
+    def convert(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not fits(number):
+            raise UsageError(f'"{text}"; expected {expected}')
+        return number
+
+    return convert
+
+
+def height_and_width(text: str) -> tuple[int, int]:
+    """A converter to two sizes in pixels."""
+    words = text.split(",")
+    if len(words) == 2 and all(word.strip().isdecimal() and int(word) for word in words):
+        return int(words[0]), int(words[1])
+    raise UsageError(f'"{text}"; expected a height and a width, such as 256,256')
 
 
 def in_a_folder(text: str) -> str:

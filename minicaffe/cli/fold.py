@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Iterable
@@ -10,8 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, UsageError, WeightsError, plural
-from .flags import Command, Flag, comma_list, whole
-from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS
+from .flags import Command, Flag, comma_list, decimal, whole
+from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS, get_ready
 from .nettable import shape_flag
 from .results import Results
 from .tables import number, table
@@ -31,16 +30,11 @@ def run(options: dict[str, Any]) -> int:
     from ..analysis.check import check_net
     from ..analysis.fold import fold, net_text, write_both
     from ..deploy import alone, shapes_given
-    from ..kernels import _jit
     from ..net import Net
     from ..proto import parse_net, read_net
-    from ..user_code import load_file
 
     targets = _targets(options)
-    for path in options["layers"]:
-        load_file(path)
-    if options["threads"]:
-        _jit.set_threads(options["threads"])
+    get_ready(options)
     results, source, python = Results(options["json"]), read_net(options["model"]), options["allow_python_layers"]
     given = shapes_given(source, {name: shape_flag(name, text) for name, text in options["shape"].items()})
     state = check_net(source, ("TEST",), options["level"], options["stage"], given, python_path=python)[0]
@@ -166,16 +160,6 @@ def _compare(
         )
 
 
-def _bound(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not value >= 0:
-        raise UsageError(f'"{text}"; expected a number of at least 0')
-    return value
-
-
 COMMAND = Command(
     name="fold",
     summary="fold BatchNorm, Scale, Bias and Dropout into the layers with weights",
@@ -204,7 +188,13 @@ COMMAND = Command(
         Flag("data", "DB", "an LMDB or LevelDB to compare over, transformed as the net does; else random numbers"),
         Flag("iterations", "N", "batches to compare", whole(1), 2),
         Flag("seed", "N", "of the random numbers", whole(0), 0),
-        Flag("bound", "X", "the largest relative difference that is accepted", _bound, 1e-4),
+        Flag(
+            "bound",
+            "X",
+            "the largest relative difference that is accepted",
+            decimal(lambda x: x >= 0, "a number of at least 0"),
+            1e-4,
+        ),
         LEVEL,
         STAGE,
         THREADS,

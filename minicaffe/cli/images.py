@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, UsageError, plural
-from .flags import Flag, decimal
+from .flags import Flag, decimal, height_and_width
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from ..classifier import Classifier
     from ..net import Net
     from ..proto import NetFile
-
-
-def _size(text: str) -> tuple[int, int]:
-    words = text.split(",")
-    if len(words) == 2 and all(word.strip().isdecimal() and int(word) for word in words):
-        return int(words[0]), int(words[1])
-    raise UsageError(f'"{text}"; expected a height and a width, such as 256,256')
 
 
 def _order(text: str) -> tuple[int, ...]:
@@ -34,11 +27,16 @@ def _order(text: str) -> tuple[int, ...]:
 MEAN = Flag("mean", "FILE", "the mean to subtract: a binaryproto, a .npy, or numbers B,G,R; else the net's own, if any")
 MEAN_FILE = Flag("mean_file", "FILE", "the same, by its name in Caffe's classify.py")
 SCALE = Flag(
-    "input_scale", "NUMBER", "multiply last of all; else by the scale of the net's own data layer, if any", decimal
+    "input_scale", "NUMBER", "multiply last of all; else by the scale of the net's own data layer, if any", decimal()
 )
 IMAGES = (
-    Flag("images_dim", "HEIGHT,WIDTH", "resize images to this, and cut out what the net takes; else to that", _size),
-    Flag("raw_scale", "NUMBER", "multiply numbers from 0 to 1 by this before the mean is subtracted", decimal, 255.0),
+    Flag(
+        "images_dim",
+        "HEIGHT,WIDTH",
+        "resize images to this, and cut out what the net takes; else to that",
+        height_and_width,
+    ),
+    Flag("raw_scale", "NUMBER", "multiply numbers from 0 to 1 by this before the mean is subtracted", decimal(), 255.0),
     Flag("channel_swap", "ORDER", "the order of channels, from red, green, blue: [2,1,0] for three", _order),
 )
 

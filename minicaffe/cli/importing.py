@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 from ..errors import UsageError, WeightsError, plural, shape_text
-from .flags import Command, Flag, one_of, whole
-from .netflags import THREADS
+from .flags import Command, Flag, decimal, height_and_width, one_of, whole
+from .netflags import THREADS, get_ready
 from .nettable import listed, shapes_text
 from .results import Results
 from .tables import number, table, total
@@ -21,12 +21,10 @@ _READ = {"darknet": ("NET.cfg", "NET.weights")}
 def run(options: dict[str, Any]) -> int:
     """Import, show the layers, build the net and run it once, and write both files."""
     from ..analysis.fold import write_both
-    from ..kernels import _jit
     from ..proto import format_text, parse_net
 
     sources, targets = _files(options)
-    if options["threads"]:
-        _jit.set_threads(options["threads"])
+    get_ready(options)
     results = Results(options["json"])
     found = _import(options, sources)
     for note in found.notes:
@@ -119,26 +117,6 @@ def _run(file, arrays, seed: int, results: Results) -> None:
     results.text(["run once on random numbers from 0 to 1", *table(head, rows, 2), ""])
 
 
-def _size(text: str) -> tuple[int, int]:
-    try:
-        height, width = (int(word) for word in text.split(","))
-    except ValueError:
-        height = width = 0
-    if min(height, width) < 1:
-        raise UsageError(f'"{text}"; expected height and width, such as 416,416')
-    return height, width
-
-
-def _epsilon(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise UsageError(f'"{text}"; expected a number above 0')
-    return value
-
-
 COMMAND = Command(
     name="import",
     summary="turn a net of Darknet or Keras into a prototxt and a caffemodel",
@@ -159,13 +137,13 @@ COMMAND = Command(
         ),
         Flag("o", "OUT.prototxt", "the net to write"),
         Flag("batch", "N", "the batch size of the net's input", whole(1), 1),
-        Flag("size", "H,W", "height and width of the input, in place of those in the file", _size),
+        Flag("size", "H,W", "height and width of the input, in place of those in the file", height_and_width),
         Flag(
             "epsilon",
             "X",
             "darknet: normalise by sqrt(variance + X), as some of its builds for GPUs do, in place of "
             "sqrt(variance) + 0.000001",
-            _epsilon,
+            decimal(lambda x: 0 < x < math.inf, "a number above 0"),
         ),
         Flag("no_run", "", "write the files without running the net"),
         Flag("seed", "N", "of the random numbers that the net is run on", whole(0), 0),

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import asdict
 from typing import Any
 
-from ..errors import UsageError, plural, shape_text
-from .flags import Command, Flag, in_a_folder, one_of, whole
-from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS
+from ..errors import plural, shape_text
+from .flags import Command, Flag, decimal, in_a_folder, one_of, whole
+from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS, get_ready
 from .results import Results
 from .tables import table
 
-
-def _tolerance(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < 1:
-        raise UsageError(f'"{text}"; expected a number above 0 and below 1')
-    return number
+_TOLERANCE = decimal(lambda x: 0 < x < 1, "a number above 0 and below 1")
 
 
 def run(options: dict[str, Any]) -> int:
     """Build the net in phase TRAIN, set its weights layer by layer on one batch, and write them."""
     from ..analysis.initialise import initialise
     from ..deploy import with_batch, with_source
-    from ..kernels import _jit
     from ..net import Net
     from ..proto import read_net
-    from ..user_code import load_file
 
-    if options["threads"]:
-        _jit.set_threads(options["threads"])
-    for path in options["layers"]:
-        load_file(path)
+    get_ready(options)
     level, stages, out = options["level"], options["stage"], options["o"]
     file, results = read_net(options["model"]), Results(options["json"])
     if options["data"]:
@@ -87,7 +73,7 @@ COMMAND = Command(
         Flag("method", "METHOD", "lsuv or orthonormal", one_of("lsuv", "orthonormal"), "lsuv"),
         Flag("data", "DB", "the LMDB or LevelDB that Data layers read, in place of their own"),
         Flag("batch", "N", "the batch size, in place of those in the file", whole(1)),
-        Flag("tolerance", "X", "how far from 1 a standard deviation may stay", _tolerance, 0.1),
+        Flag("tolerance", "X", "how far from 1 a standard deviation may stay", _TOLERANCE, 0.1),
         Flag("seed", "N", "the random seed: the same number gives the same weights", whole(0), 1),
         Flag("o", "FILE", "the caffemodel to write; HDF5 if it ends in .h5", in_a_folder, default="init.caffemodel"),
         LEVEL,

@@ -143,7 +143,7 @@ COMMAND = Command(
         Flag(
             "mean", "FILE", "the mean to subtract: a binaryproto, a .npy, or numbers, one for each channel: 104,117,123"
         ),
-        Flag("scale", "X", "what to multiply by afterwards", decimal),
+        Flag("scale", "X", "what to multiply by afterwards", decimal()),
         Flag("rgb", "", "the net's images are red first, as CIFAR-10's; else they are drawn blue first"),
         Flag("phase", "PHASE", "TEST or TRAIN", one_of("TEST", "TRAIN"), "TEST"),
         Flag("seed", "N", "of first values, dropout and crops", whole(0)),

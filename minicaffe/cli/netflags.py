@@ -37,15 +37,21 @@ HOW = (STAGE, THREADS, KERNELS, PLAN, LAYERS, PYTHON)
 """What commands that run nets have in common, beside ``LEVEL``, whose default is not the same for all."""
 
 
-def net_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The keywords of ``Net`` and ``get_solver`` that the flags give; threads are set and ``--layers`` files run."""
-    from ..kernels import _jit
+def get_ready(options: dict[str, Any]) -> None:
+    """Set the threads and run the files of ``--layers``, where a command has such flags and they are given."""
     from ..user_code import load_file
 
-    if options["threads"]:
+    if options.get("threads"):
+        from ..kernels import _jit
+
         _jit.set_threads(options["threads"])
-    for path in options["layers"]:
+    for path in options.get("layers", ()):
         load_file(path)
+
+
+def net_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of ``Net`` and ``get_solver`` that the flags give; threads are set and ``--layers`` files run."""
+    get_ready(options)
     how = {"python_layers": options["allow_python_layers"]}
     how.update((name, options[name]) for name in ("level", "kernels", "plan"))
     how["stages"] = options["stage"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, WeightsError, plural, shape_text
 from .flags import Command, Flag, one_of, whole
-from .netflags import LAYERS, LEVEL, PYTHON, STAGE
+from .netflags import LAYERS, LEVEL, PYTHON, STAGE, get_ready
 from .nettable import known, listed, shapes_text, title
 from .results import Results
 from .tables import megabytes, number, table, total
@@ -28,10 +28,8 @@ def run(options: dict[str, Any]) -> int:
     from ..analysis.summary import peak_bytes, statistics
     from ..deploy import with_batch
     from ..proto import read_net, read_weights
-    from ..user_code import load_file
 
-    for path in options["layers"]:
-        load_file(path)
+    get_ready(options)
     net, results = read_net(options["model"]), Results(options["json"])
     weights = read_weights(options["weights"]) if options["weights"] else None
     if options["batch"]:
@@ -121,6 +119,8 @@ def _show_weights(
     labels: Mapping[tuple[str, int], tuple[str, tuple[int, ...]]],
     results: Results,
 ) -> None:
+    from ..weights import core_shape
+
     missing = sorted({layer for layer, _ in labels} - {one.layer for one in found})
     beyond = sorted({one.layer for one in found} - {layer for layer, _ in labels})
     if found and not {one.layer for one in found} - set(beyond):
@@ -129,7 +129,7 @@ def _show_weights(
     for one in found:
         label, shape = labels.get((one.layer, one.index), ("", one.shape))
         results.record("parameter", name=label, net_shape=list(shape), **{**asdict(one), "shape": list(one.shape)})
-        differs = _core(shape) != _core(one.shape)
+        differs = core_shape(shape) != core_shape(one.shape)
         name = " ".join(filter(None, (f"{one.layer}[{one.index}]", label)))
         numbers = ["-" if value is None else f"{value:.4g}" for value in (one.mean, one.std, one.min, one.max)]
         size = shape_text(one.shape) + (f" (net: {shape_text(shape)})" if differs else "")
@@ -141,13 +141,6 @@ def _show_weights(
     lines += [f"  in the file and not in the net: {', '.join(beyond)}"] if beyond else []
     lines += [f"  in the net and not in the file: {', '.join(missing)}"] if missing else []
     results.text([*lines, ""])
-
-
-def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without leading axes of 1, which old files have."""
-    while shape and shape[0] == 1:
-        shape = shape[1:]
-    return shape
 
 
 COMMAND = Command(

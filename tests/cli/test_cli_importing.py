@@ -80,7 +80,7 @@ def test_json_and_hdf5(darknet, capsys):
         (["darknet", "a.cfg", "a.weights", "none/b", "-o", "b.prototxt"], "none/b: cannot be written, as"),
         (["darknet", "b.cfg", "a.weights", "-o", "b"], 'b.cfg: no such file, expected a cfg of Darknet; did'),
         (["darknet", "a.cfg", "a.cfg", "-o", "b"], "a.cfg: begins with version"),
-        (["darknet", "a.cfg", "a.weights", "-o", "b", "--size", "4"], '--size is "4"; expected height and width, such'),
+        (["darknet", "a.cfg", "a.weights", "-o", "b", "--size", "4"], '--size is "4"; expected a height and a width'),
         (["darknet", "a.cfg", "a.weights", "-o", "b", "--epsilon", "0"], '--epsilon is "0"; expected a number above 0'),
     ],
 )  # fmt: skip
