@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -150,7 +150,7 @@ class Norm:
 class Picture:
     """A PNG of ``shown`` tiles ``of`` all; ``scale``, from ``low`` to ``high``, is "signed", "positive" or "rgb"."""
 
-    png: bytes
+    png: bytes = field(repr=False)
     width: int
     height: int
     what: str
@@ -163,12 +163,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The largest probabilities for an item of the batch, largest first; ``truth`` is its label, where one is known."""
+    """The largest probabilities for an item of the batch, largest first; ``truth`` is its label, where one is known.
+
+    There are ``of`` classes.
+    """
 
     item: int
     classes: tuple[int, ...]
     probabilities: tuple[float, ...]
     truth: int | None
+    of: int
 
 
 @dataclass(frozen=True)

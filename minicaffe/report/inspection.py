@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..data.images import read_file
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, plural
 from ..proto.files import write_whole
 from .facts import LayerFacts, Picture, Prediction
 from .measure import measure
@@ -96,7 +96,7 @@ def inspect_net(
         images=found.images,
         weights=None if weights is None else tuple(weights),
         labels=names,
-        notes=tuple(notes),
+        notes=(*notes, *_unnamed(names, found.predictions)),
     )
 
 
@@ -112,6 +112,13 @@ def read_labels(path: str | os.PathLike) -> tuple[str, ...]:
     if not names:
         raise DataError(f"{path}: is empty; expected names of classes, one a line")
     return names
+
+
+def _unnamed(names: Sequence[str], predictions: Sequence[Prediction]) -> list[str]:
+    """A remark where there are not as many names as classes."""
+    if not names or not predictions or len(names) == predictions[0].of:
+        return []
+    return [f"There are {plural(len(names), 'name')} for {predictions[0].of} classes: the names may be of others."]
 
 
 def _batch(net) -> int | None:

@@ -49,4 +49,4 @@ def _truths(net, node: Node, items: int) -> list[int | None]:
 
 def _prediction(item: int, row: np.ndarray, truth: int | None) -> Prediction:
     order = np.argsort(-row, kind="stable")[:_TOP]
-    return Prediction(item, tuple(order.tolist()), tuple(row[order].tolist()), truth)
+    return Prediction(item, tuple(order.tolist()), tuple(row[order].tolist()), truth, len(row))

@@ -240,6 +240,9 @@ def test_predictions():
     scores = net.blobs["ip"].data.astype(np.float64)
     p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     assert len(found.predictions) == 8 and found.labels == ("a", "b")
+    classes = net.blobs["ip"].shape[1]
+    assert found.notes == (f"There are 2 names for {classes} classes: the names may be of others.",)
+    assert "png" not in repr(found.layers)
     for i, one in enumerate(found.predictions):
         assert one.classes == tuple(np.argsort(-p[i])[:5]) and one.truth == net.blobs["label"].data[i]
         np.testing.assert_allclose(one.probabilities, np.sort(p[i])[::-1][:5], rtol=1e-6)
