@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from ..data import LevelDbSource, LmdbSource
-from ..deploy import centre, record_batches
-from ..errors import DataError, UsageError, did_you_mean, shape_text
+from ..deploy import Transformed, record_batches
+from ..errors import DataError, UsageError, did_you_mean
 from ..net import Net
 
 if TYPE_CHECKING:
     from ..blobs import Blob
 
-__all__ = ["Prepared", "gathered", "label_blob", "net_with", "run_own", "run_records"]
+__all__ = ["gathered", "label_blob", "net_with", "run_own", "run_records"]
 
 AnyNet = TypeVar("AnyNet", bound=Net)
 
@@ -62,35 +62,8 @@ def run_own(net: Net, blobs: Sequence[str], batches: int) -> Iterator[dict[str, 
         yield {name: net.blobs[name].data for name in blobs}
 
 
-class Prepared:
-    """Images (C, H, W), as a database holds them, for an input of ``shape`` (C, H, W).
-
-    y = (x - ``mean``) * ``scale`` of the middle of x; the mean is (C, H, W), of x or of y, or (C, 1, 1). Raises
-    DataError for images, or a mean, that do not fit.
-    """
-
-    def __init__(self, shape: Sequence[int], mean: np.ndarray | None = None, scale: float | None = None):
-        self.shape = tuple(shape)
-        self._scale = np.float32(1 if scale is None else scale)
-        self._mean = mean
-        if mean is not None and mean.shape[1:] != (1, 1):
-            self._mean = self._cut(mean, "the mean")
-        elif mean is not None and len(mean) not in (1, self.shape[0]):
-            raise DataError(f"the mean has {len(mean)} numbers; expected 1 or {self.shape[0]}, one per channel")
-
-    def __call__(self, image: np.ndarray, place: str) -> np.ndarray:
-        image = self._cut(image, place).astype(np.float32)
-        return (image if self._mean is None else image - self._mean) * self._scale
-
-    def _cut(self, image: np.ndarray, what: str) -> np.ndarray:
-        channels, height, width = self.shape
-        if image.shape[0] != channels or image.shape[1] < height or image.shape[2] < width:
-            raise DataError(f"{what} is {shape_text(image.shape)}; expected {shape_text(self.shape)}, or larger")
-        return centre(image, height, width)
-
-
 def run_records(
-    net: Net, blobs: Sequence[str], source: LmdbSource | LevelDbSource, items: int, prepared: Prepared
+    net: Net, blobs: Sequence[str], source: LmdbSource | LevelDbSource, items: int, prepared: Transformed
 ) -> Iterator[tuple[dict[str, np.ndarray], list[float], list[str]]]:
     """``blobs``, labels and keys of the next ``items`` records of ``source``, a batch of the net's input at a time."""
     name = net.inputs[0]

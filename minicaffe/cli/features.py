@@ -103,9 +103,9 @@ def _of_records(
     """Records of a database, all of them unless told otherwise."""
     import numpy as np
 
-    from ..analysis.features import Prepared, gathered, net_with, run_records
+    from ..analysis.features import gathered, net_with, run_records
     from ..data import open_database
-    from ..deploy import for_images
+    from ..deploy import Transformed, for_images
     from ..net import Net
     from ..proto import read_net
 
@@ -117,10 +117,11 @@ def _of_records(
             if len(net.inputs) != 1 or len(net.blobs[net.inputs[0]].shape) != 4:
                 raise UsageError(f"{model}: the inputs are {', '.join(net.inputs) or 'none'}; expected one, of images")
             load_quietly(net, options["weights"], log)
-            batch, *shape = net.blobs[net.inputs[0]].shape
+            shape = net.blobs[net.inputs[0]].shape
+            batch = shape[0]
             items = min(source.count, options["items"] or source.count, batch * (options["iterations"] or source.count))
-            scale = found.scale if options["input_scale"] is None else options["input_scale"]
-            prepared = Prepared(shape, found.mean if mean is None else mean, scale)
+            mean = found.mean if mean is None else mean
+            prepared = Transformed(found.transform, found.net.folder, mean, options["input_scale"], shape[1:])
             labels: list[float] = []
             keys: list[str] = []
 

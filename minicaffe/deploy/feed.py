@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data import open_database
 from ..data.images import read_image
-from ..errors import DataError, UsageError, plural, shape_text
+from ..errors import UsageError, plural
 from ..layers.base import Shape
 from ..proto import NetFile, caffe_pb2, find, read_mean
 from .records import Transformed, record_batches
@@ -81,16 +81,15 @@ class _Entrance:
         self.transform = caffe_pb2.TransformationParameter()
         if found is not None:
             self.top, self.label = (*found.top, None)[:2]
-            self.batch = max(1, getattr(found, SOURCES[found.type]).batch_size)
+            self.batch = getattr(found, SOURCES[found.type]).batch_size
             self.transform.CopyFrom(found.transform_param)
             self.transform.crop_size = crop_of(found)
         else:
             self.top, self.shape = self._image_input()
             self.label = next((top for top, shape in self.inputs.items() if len(shape) == 1), None)
             self.batch = self.shape[0]
-        if look.scale is not None:
-            self.transform.scale = look.scale
-        self._prepared: Transformed | None = None
+        self.batch = max(1, self.batch)
+        self.take = Transformed(self.transform, net.folder, look.mean, look.scale, self.shape[1:])
 
     def _image_input(self) -> tuple[str, Shape]:
         for top, shape in self.inputs.items():
@@ -114,24 +113,6 @@ class _Entrance:
             channels = channels_of(self.source, stored) or (known[0] if known else 0)
             size = stored[1:] if stored else (crop, crop)
         return (channels != 1 if channels else None), known[1:] or size
-
-    def take(self, image: np.ndarray, place: str) -> np.ndarray:
-        """An image (C, H, W) as the net takes it; DataError that names its ``place``."""
-        if self._prepared is None:
-            if self.shape and image.shape != self.shape[1:]:
-                self.transform.crop_size = self._crop(image.shape, place)
-            self._prepared = Transformed(self.transform, self.net.folder, self.look.mean)
-        return self._prepared(image, place)
-
-    def _crop(self, found: Shape, place: str) -> int:
-        """The crop_size that makes images fit the net's input."""
-        _, channels, height, width = self.shape
-        if found[0] != channels or height != width or min(found[1:]) < height:
-            raise DataError(
-                f"{place}: images of {shape_text(found)} cannot be cropped to {shape_text(self.shape[1:])}, as the "
-                "net's input takes them"
-            )
-        return height
 
     def fed(self, images: np.ndarray, labels: Sequence[float]) -> Fed:
         """The net with Input layers for ``images`` and, where it takes some, ``labels``."""

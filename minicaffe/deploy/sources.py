@@ -54,8 +54,13 @@ class Deployed:
     whole: tuple[int, ...] | None = None
 
     @property
+    def transform(self) -> Message:
+        """The ``transform_param`` of that layer."""
+        return caffe_pb2.TransformationParameter() if self.data is None else self.data.transform_param
+
+    @property
     def scale(self) -> float:
-        return 1.0 if self.data is None else self.data.transform_param.scale
+        return self.transform.scale
 
 
 def kept_layers(net: NetFile, phase: str, level: int = 0, stages: Collection[str] = ()) -> list[Entry]:

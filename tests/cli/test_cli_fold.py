@@ -81,7 +81,7 @@ def test_what_stays_is_named(trained, capsys):
         (["net.prototxt", WEIGHTS, "--shape", "dota=1,1,6,6"], '--shape dota: is no input of the net (data, label);'),
         (["net.prototxt", WEIGHTS, "--keep", "cnov"], 'the net has no blob "cnov" to keep; did you mean "conv"?'),
         (["net.prototxt", WEIGHTS, "--data", "none"], "none: no such folder"),
-        (["conv.prototxt", WEIGHTS, "--data", "test_lmdb"], "test_lmdb: its images come as 1 x 6 x 6; expected 1 x 9"),
+        (["conv.prototxt", WEIGHTS, "--data", "test_lmdb"], "is 1 x 6 x 6; expected 1 x 9 x 9, or larger"),
         (["net.prototxt", "part.caffemodel"], "part.caffemodel: no weights for conv, ip; expected those of every lay"),
         (["net.prototxt", "part.caffemodel," + WEIGHTS, "--data", "net.prototxt"], "net.prototxt: is"),
         (["old.prototxt", WEIGHTS], 'old.prototxt:1:42: unknown field "inputs" in layer'),

@@ -56,5 +56,5 @@ def test_records_come_round_and_other_inputs_stay(tmp_path):
     np.testing.assert_array_equal(fed.arrays["data"], pixels[[0, 1, 0], :, 1:5, 1:5])
     assert fed.arrays["label"].tolist() == [4, 9, 4] and fed.labelled
     assert [list(shape.dim) for shape in fed.file.param.layer[0].input_param.shape] == [[3, 1, 4, 4], [3], [7, 2]]
-    with pytest.raises(DataError, match="images of 1 x 6 x 6 cannot be cropped to 1 x 9 x 9, as the net's input"):
+    with pytest.raises(DataError, match=r"record 0 .key \"00000\". is 1 x 6 x 6; expected 1 x 9 x 9, or larger"):
         with_database(parse_net(INPUTS.replace("dim: 4", "dim: 9")), str(tmp_path / "db"), Look("TEST"))

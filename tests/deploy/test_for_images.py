@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from minicaffe import Net
-from minicaffe.analysis.features import Prepared
-from minicaffe.deploy import for_images
+from minicaffe.deploy import Transformed, for_images
 from minicaffe.errors import DataError, UsageError
-from minicaffe.proto import parse_net, write_mean
+from minicaffe.proto import caffe_pb2, parse_net, write_mean
 
 DATA = """
 layer { name: "d" type: "Data" top: "data" top: "label" include { phase: TEST }
@@ -17,6 +16,7 @@ layer { name: "d" type: "Data" top: "data" top: "label" include { phase: TRAIN }
 layer { name: "a" type: "InnerProduct" bottom: "data" top: "a" inner_product_param { num_output: 4 } }
 layer { name: "b" type: "InnerProduct" bottom: "data" top: "b" inner_product_param { num_output: 3 } }
 """
+OPTIONS = caffe_pb2.TransformationParameter()
 LOSSES = """
 layer { name: "loss_a" type: "SoftmaxWithLoss" bottom: "a" bottom: "label" top: "loss_a" loss_weight: 0.3 }
 layer { name: "top_1" type: "Accuracy" bottom: "b" bottom: "label" top: "top_1" }
@@ -77,8 +77,12 @@ def test_nets_that_cannot_be(text, said):
 def test_the_middle_of_an_image_less_the_middle_of_the_mean():
     image = np.arange(2 * 5 * 6, dtype=np.uint8).reshape(2, 5, 6)
     mean = np.ones((2, 5, 6), np.float32)
-    got = Prepared((2, 3, 4), mean, 0.5)(image, "image")
+    got = Transformed(OPTIONS, "", mean, 0.5, (2, 3, 4))(image, "image")
     np.testing.assert_array_equal(got, (image[:, 1:4, 1:5].astype(np.float32) - 1) * 0.5)
     assert got.dtype == np.float32
+    for same in (np.ones((2, 3, 4), np.float32), np.ones((2, 9, 9), np.float32), np.ones((1, 1, 1), np.float32)):
+        np.testing.assert_array_equal(Transformed(OPTIONS, "", same, 0.5, (2, 3, 4))(image, "image"), got)
+    with pytest.raises(DataError, match="db: the mean is 2 x 2 x 9, but the images are 2 x 5 x 6"):
+        Transformed(OPTIONS, "", np.zeros((2, 2, 9), np.float32), shape=(2, 3, 4))(image, "db")
     with pytest.raises(DataError, match="db: record 3 is 2 x 2 x 9; expected 2 x 3 x 4, or larger"):
-        Prepared((2, 3, 4))(np.zeros((2, 2, 9)), "db: record 3")
+        Transformed(OPTIONS, "", shape=(2, 3, 4))(np.zeros((2, 2, 9)), "db: record 3")

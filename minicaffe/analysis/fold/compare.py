@@ -11,9 +11,9 @@ import numpy as np
 
 from ...data import open_database
 from ...deploy import Deployed, Transformed, reads_color, record_batches
-from ...errors import DataError, UsageError, shape_text
+from ...errors import UsageError
 from ...net import Net
-from ...proto import Message, NetFile, caffe_pb2, net_file
+from ...proto import Message, NetFile, net_file
 
 Batch = Mapping[str, Any]
 Version = tuple[NetFile, Mapping[str, Sequence[np.ndarray]]]
@@ -110,12 +110,7 @@ def data_batches(net: Net, path: str, count: int, deployed: Deployed) -> Iterato
         raise UsageError(f"--data: the net has the inputs {', '.join(net.inputs)}; expected one, for images")
     (name,) = net.inputs
     size, *shape = net.blobs[name].shape
-    data = deployed.data
-    prepared = Transformed(data.transform_param if data else caffe_pb2.TransformationParameter(), deployed.net.folder)
-    with closing(open_database(path, reads_color(data) if data else None)) as source:
+    prepared = Transformed(deployed.transform, deployed.net.folder, shape=tuple(shape))
+    with closing(open_database(path, reads_color(deployed.data) if deployed.data else None)) as source:
         for images, _, _ in record_batches(source, size, size * count, prepared):
-            if list(images.shape[1:]) != shape:
-                raise DataError(
-                    f"{path}: its images come as {shape_text(images.shape[1:])}; expected {shape_text(shape)}"
-                )
             yield {name: images}
