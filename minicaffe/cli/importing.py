@@ -14,7 +14,7 @@ from .nettable import listed, shapes_text
 from .results import Results
 from .tables import number, table, total
 
-_READ = {"darknet": ("NET.cfg", "NET.weights")}
+_READ = {"darknet": ("NET.cfg", "NET.weights"), "keras": ("MODEL",)}
 """By format: the files that are read."""
 
 
@@ -46,8 +46,10 @@ def run(options: dict[str, Any]) -> int:
 
 
 def _import(options: dict[str, Any], sources: tuple[str, ...]):
-    from ..importers import import_darknet
+    from ..importers import import_darknet, import_keras
 
+    if options["format"] == "keras":
+        return import_keras(sources[0], options["batch"], options["size"])
     cfg, weights = sources
     return import_darknet(cfg, weights, options["batch"], options["size"], options["epsilon"])
 
@@ -124,14 +126,16 @@ COMMAND = Command(
     "numbers. It prints the layers, builds the net, runs it once, and writes both files; "
     "what cannot be imported exactly is refused by name. Darknet: [convolutional], [connected], [maxpool], [avgpool], "
     "[route] with groups, [shortcut], [upsample], [reorg], [softmax], [dropout], [cost]; of [yolo], [region] and "
-    "[detection] the net gives the map that they read.",
+    "[detection] the net gives the map that they read. Keras: Sequential and Functional models of Keras 2 and 3 with "
+    "layers of convolution, Dense, pooling, padding, activation, BatchNormalization and merging, models within models "
+    "too; images are N x C x H x W here. Needs h5py: pip install minicaffe[hdf5].",
     subject="format files",
     flags=(
         Flag("format", "FORMAT", "what is read: darknet or keras", one_of(*_READ)),
         Flag(
             "files",
             "FILE",
-            "darknet: NET.cfg NET.weights; keras: MODEL.h5 or MODEL.keras; after them, with -o, the weights to write, "
+            "darknet: NET.cfg NET.weights; keras: MODEL, .h5 or .keras; after them, with -o, the weights to write, "
             "HDF5 if the name ends in .h5; the name after -o with the ending .caffemodel if not given",
             many=True,
         ),
@@ -153,6 +157,7 @@ COMMAND = Command(
     examples=(
         "minicaffe import darknet yolov3-tiny.cfg yolov3-tiny.weights -o yolov3-tiny.prototxt",
         "minicaffe import darknet yolov3.cfg yolov3.weights -o deploy.prototxt net.caffemodel --size 320,320",
+        "minicaffe import keras model.keras -o deploy.prototxt net.caffemodel --batch 8",
     ),
     run=run,
 )

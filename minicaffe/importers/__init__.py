@@ -2,5 +2,6 @@
 
 from .builder import Builder, Imported
 from .darknet import import_darknet
+from .keras import import_keras
 
-__all__ = ["Builder", "Imported", "import_darknet"]
+__all__ = ["Builder", "Imported", "import_darknet", "import_keras"]

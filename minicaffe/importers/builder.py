@@ -103,7 +103,7 @@ class Builder:
         if options and cls.options_field:
             assign_proto(param, cls.options_field, options)
         inferred = cls(param, "TEST").infer(*(self.shapes[bottom] for bottom in bottoms))
-        arrays = [np.ascontiguousarray(array, np.float32) for array in arrays]
+        arrays = [np.asarray(array, np.float32, order="C") for array in arrays]
         _check_arrays(name, arrays, inferred)
         for top, shape in zip(tops, inferred.tops):
             if min(shape, default=1) < 1:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ProtoError, WeightsError, did_you_mean
-from ..proto.files import read_bytes
-from ..proto.text import text_of
+from ...errors import ProtoError, WeightsError, did_you_mean
+from ...proto.files import read_bytes
+from ...proto.text import text_of
 
 _NARROW, _WIDE = 16, 20  # bytes of a header, whose count of images seen has 32 or 64 bits
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..errors import LayerError, ProtoError, UsageError, WeightsError, did_you_mean, shape_text
-from .activations import activate, leaky
-from .builder import Builder, Imported
-from .darknet_files import Section, Weights, read_cfg
-from .windows import convolve, global_pool, pool
+from ...errors import LayerError, ProtoError, UsageError, WeightsError, did_you_mean, shape_text
+from ..activations import activate, leaky
+from ..builder import Builder, Imported
+from ..windows import convolve, global_pool, pool
+from .files import Section, Weights, read_cfg
 
 _TRAINING = frozenset(
     "batch subdivisions time_steps momentum decay angle saturation exposure hue aspect learning_rate burn_in "
