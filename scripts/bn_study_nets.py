@@ -69,6 +69,8 @@ def study_net(name: str, loss: str) -> str:
     comment = (
         "CaffeNet128 in miniature, after Mishkin et al. 2016, arXiv 1606.02228; written by scripts/make_models.py."
     )
+    if variant.place == "before" or not variant.activation:
+        comment += f"\n# minicaffe: ok bn-useless-bias{'' if variant.scale else ', bn-without-scale'}"
     net = Text(f"bn_study_{name}", comment, averages=1 - BATCH / WINDOW)
     net.add(DATA)
     x = "data"

@@ -86,7 +86,7 @@ TRIPS = {
     "bn-stored-in-train": (twins(stats("true"), ""), twins(stats("false"), stats("true")), {}),
     "bn-batch-in-test": (with_bn(stats("false"), DEPLOY), with_bn(stats("true"), DEPLOY), {}),
     "bn-one-for-both": (with_bn(stats("true")), GOOD, {}),
-    "bn-without-scale": (MIXED_BAD, MIXED, {}),
+    "bn-without-scale": (DATA + CONV + BN + REST, DATA + CONV + BN + SCALE + REST, {}),
     "bn-useless-bias": (GOOD.replace("bias_term: false ", ""), GOOD, {}),
     "scale-axis": (GOOD.replace("{ bias_t", "{ axis: 2 bias_t"), GOOD.replace("{ bias_t", "{ axis: 1 bias_t"), {}),
     "dropout-before-bn": (DATA + CONV + DROPOUT + BN + SCALE + REST, LATER, {}),
@@ -243,8 +243,24 @@ def levels(text, **more):
     return [(one.rule, one.level) for one in judge(text, **more)]
 
 
-def test_a_net_without_any_scale_gets_one_note():
-    (note,) = judge(DATA + CONV + BN + REST)
+def test_one_layer_of_several_without_scale():
+    (found,) = judge(MIXED_BAD)
+    assert (found.rule, found.level, found.layer) == ("bn-without-scale", "warning", "bn2")
+    assert found.found == "no Scale follows it, as one does behind other BatchNorm layers of this net"
+    assert judge(MIXED) == []
+
+
+def test_a_rectifier_behind_it_makes_it_a_warning():
+    (found,) = judge(DATA + CONV + BN + REST)
+    assert found.found == "no Scale follows it, and a ReLU reads it" and found.fix
+    pooled = 'layer { name: "pool" type: "Pooling" bottom: "conv" top: "conv2" pooling_param { kernel_size: 2 } }\n'
+    rest = REST.replace('bottom: "conv"', 'bottom: "conv2"').replace('top: "conv"', 'top: "conv2"')
+    (found,) = judge(DATA + CONV + BN + pooled + rest)
+    assert found.level == "warning"
+
+
+def test_a_net_without_any_scale_or_rectifier_gets_one_note():
+    (note,) = judge(DATA + CONV + BN + REST.replace("ReLU", "Sigmoid"))
     assert (note.rule, note.level, note.fix) == ("bn-without-scale", "note", None)
     assert note.found == 'no Scale follows "bn"' and note.place == "net.prototxt:7:1"
 
@@ -255,7 +271,7 @@ def test_frozen_statistics_are_meant():
     half = frozen.replace("{ lr_mult: 0 } scale", "{ lr_mult: 1 } scale")
     assert levels(with_bn(stats("true")).replace(SCALE, half)) == [("bn-one-for-both", "warning")]
     weights_frozen = CONV.replace("convolution_param", "param { lr_mult: 0 } convolution_param")
-    assert levels(with_bn(stats("true"), DATA + weights_frozen + BN + REST)) == [("bn-without-scale", "note")]
+    assert levels(with_bn(stats("true"), DATA + weights_frozen + BN + REST)) == [("bn-without-scale", "warning")]
 
 
 def test_a_file_for_training_alone_may_say_false():

@@ -9,7 +9,7 @@ import pytest
 
 import minicaffe
 
-NET = """
+NET = """# minicaffe: ok bn-without-scale
 name: "tiny"
 layer {{
   name: "data" type: "Data" top: "data" top: "label" include {{ phase: TRAIN }}

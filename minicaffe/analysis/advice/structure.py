@@ -14,7 +14,7 @@ _SHIFTED = frozenset(("Scale", "Bias", "EltwiseAffine"))
 
 
 def _without_scale(case: Case) -> Iterator[Finding]:
-    """A finding for each layer in a net that has Scale behind others; else one note for the whole net."""
+    """A finding for each layer that a rectifier reads, or in a net that has Scale behind others; else one note."""
     lone: dict[int, dict[tuple, tuple[State, Site]]] = {}
     paired = set()
     for state in case.states:
@@ -24,26 +24,25 @@ def _without_scale(case: Case) -> Iterator[Finding]:
             elif _is_doubtful(state, site):
                 lone.setdefault(state.net, {}).setdefault(site.key, (state, site))
     for net, found in lone.items():
-        sites = [site for _, site in found.values()]
-        if net in paired:
-            for state, site in found.values():
-                yield site.finding(
-                    WITHOUT_SCALE,
-                    "no Scale follows it, as one does behind other BatchNorm layers of this net",
-                    _WHY,
-                    f"{_TODO}; or say that it is meant, with # minicaffe: ok bn-without-scale",
-                    fix=_scale(state, site),
-                )
-        else:
-            yield sites[0].finding(
-                WITHOUT_SCALE,
-                f"no Scale follows {named(sites)}",
-                f"{_WHY}. Nets that only normalise are right where that is meant",
-                _TODO,
-                level=NOTE,
-            )
+        plain = []
+        for state, site in found.values():
+            rectifier = next((one.type for one in state.reached(site, PASSING) if one.type in _RECTIFIERS), None)
+            if net in paired:
+                what = "no Scale follows it, as one does behind other BatchNorm layers of this net"
+            elif rectifier:
+                what = f"no Scale follows it, and a {rectifier} reads it"
+            else:
+                plain.append(site)
+                continue
+            why = f"{_WHY}, so that always about half is cut off" if rectifier else _WHY
+            meant = f"{_TODO}; or say that it is meant, with # minicaffe: ok bn-without-scale"
+            yield site.finding(WITHOUT_SCALE, what, why, meant, fix=_scale(state, site))
+        if plain:
+            why = f"{_WHY}. Nets that only normalise are right where that is meant"
+            yield plain[0].finding(WITHOUT_SCALE, f"no Scale follows {named(plain)}", why, _TODO, level=NOTE)
 
 
+_RECTIFIERS = frozenset("APL BNLL Clip ELU PReLU RReLU ReLU ReLU6 SELU SeLU Swish Threshold".split())
 _WHY = (
     "BatchNorm alone has neither gamma nor beta: every channel comes out with mean 0 and deviation 1, and what reads "
     "it cannot ask for another"
@@ -186,7 +185,8 @@ WITHOUT_SCALE = Rule(
     "bn-without-scale",
     WARNING,
     "A BatchNorm goes without Scale or Bias into a layer that cannot make up for gamma and beta, such as ReLU. A note "
-    "where no BatchNorm of the net has a Scale, as in Caffe's own CIFAR-10 example; quiet before layers with weights.",
+    "where none of the net has a Scale and what follows is no rectifier, as the Sigmoid of Caffe's own CIFAR-10 "
+    "example; quiet before layers with weights.",
     _without_scale,
     fixes=True,
 )
