@@ -14,6 +14,7 @@ from .loading import Compiling, ignored_lines, tell_of_copies, warn_of_compiling
 from .log import Log, build_lines
 from .netflags import CHECK_FINITE, GPU, HOW, LEVEL, net_options
 from .netlog import net_lines
+from .plot import target
 from .progress import Screen, duration
 from .results import Results, by_name, in_words
 from .signals import EFFECTS, ended_by_signals, handled
@@ -181,7 +182,10 @@ COMMAND = Command(
         *HOW,
         CHECK_FINITE,
         Flag(
-            "plot", "FILE", "keep a picture of the curves up to date as it runs: .png, .svg or .pdf (needs matplotlib)"
+            "plot",
+            "FILE",
+            "keep a picture of the curves up to date as it runs: .png, .svg or .pdf (needs matplotlib)",
+            target,
         ),
         Flag("tensorboard", "DIR", "write the numbers for TensorBoard into this folder (needs tensorboardX)"),
         Flag("json", "", "print one JSON object per display and per test on stdout"),

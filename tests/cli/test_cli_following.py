@@ -68,7 +68,7 @@ def test_drawing_that_fails_is_one_note_and_the_training_goes_on(project, capsys
 @pytest.mark.parametrize(
     "flags, said",
     [
-        (["--plot", "x.gif"], '"x.gif"; expected a name that ends in .png, .svg or .pdf'),
+        (["--plot", "x.gif"], '--plot is "x.gif"; expected a name that ends in .png, .svg or .pdf'),
         (["--plot", "no/x.png"], '--plot no/x.png: there is no folder "no"; expected one'),
         (["--tensorboard", "net.prototxt"], "--tensorboard net.prototxt: is a file; expected a folder"),
     ],
