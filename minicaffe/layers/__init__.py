@@ -6,6 +6,7 @@ begins with a capital and is nothing else here is a type's name, as in ``net_spe
 
 import re
 from pathlib import Path
+from typing import Any
 
 from .. import net_spec
 from .base import Inferred, Layer, Param, Scratch, homes, layer_class, layer_types, register
@@ -17,11 +18,11 @@ for _file in Path(__file__).parent.glob("*.py"):
 __all__ = ["Inferred", "Layer", "Param", "Scratch", "layer_class", "layer_types", "register"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if not name[:1].isupper():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(net_spec.layers, name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *layer_types()})

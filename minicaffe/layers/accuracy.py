@@ -1,9 +1,11 @@
 """Accuracy: the share of places whose label is among the highest scores."""
 
+import numpy as np
+
 from ..errors import LayerError
 from ..kernels._jit import run
 from ..kernels.labels import count_hits, top_hits
-from .base import Inferred, Layer, Scratch, axis_index, register
+from .base import Arrays, Inferred, Layer, Scratch, Shape, axis_index, register
 from .labels import check_label_count, read_labels
 from .shapes import around_axis
 
@@ -20,10 +22,10 @@ class Accuracy(Layer):
 
     no_gradient = (0, 1)
 
-    def setup(self):
+    def setup(self) -> None:
         self.ignored = self.options.ignore_label if self.options.HasField("ignore_label") else None
 
-    def infer(self, x, label):
+    def infer(self, x: Shape, label: Shape) -> Inferred:
         axis = axis_index(self.options.axis, len(x))
         check_label_count(x, label, axis)
         self.view = outer, classes, inner = around_axis(x, axis)
@@ -37,7 +39,7 @@ class Accuracy(Layer):
         }
         return Inferred([(), (classes,)][: len(self.param.top)], scratch=scratch)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         scratch, (outer, classes, inner) = self.scratch, self.view
         read_labels(bottoms[1], classes, self.ignored, scratch.label)
         score = bottoms[0].reshape(self.view)
@@ -49,5 +51,5 @@ class Accuracy(Layer):
                 tops[1][c] = _share(scratch.right[c], scratch.seen[c])
 
 
-def _share(right, seen) -> float:
+def _share(right: np.int64, seen: np.int64) -> float:
     return right / seen if seen else 0.0

@@ -5,10 +5,12 @@ The top has the bottom's shape, which may be any; all run in place.
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import LayerError
 from ..kernels import activations as kernels
 from ..kernels._jit import ELEMENTS, distinct, run
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 
 class Pointwise(Layer):
@@ -23,27 +25,27 @@ class Pointwise(Layer):
     forward_kernel: Any = None
     backward_kernel: Any = None
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         """The options that the kernels take, as numbers."""
         return ()
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         return Inferred([x])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
         run(self.forward_kernel, y.size, distinct(x, y), *self._typed(y), y, grain=ELEMENTS)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             dy, dx = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1)
             sides = self._sides(bottoms, tops)
             run(self.backward_kernel, dx.size, distinct(dy, dx), *sides, *self._typed(dx), dx, grain=ELEMENTS)
 
-    def _sides(self, bottoms, tops):
+    def _sides(self, bottoms: Arrays, tops: Arrays) -> tuple[np.ndarray, ...]:
         return ((bottoms if "bottoms" in self.backward_reads else tops)[0].reshape(-1),)
 
-    def _typed(self, array):
+    def _typed(self, array: np.ndarray) -> list[np.floating]:
         return [array.dtype.type(scalar) for scalar in self.scalars()]
 
 
@@ -73,11 +75,11 @@ class ReLU(Pointwise):
     forward_kernel = staticmethod(kernels.relu_forward)
     backward_kernel = staticmethod(kernels.relu_backward)
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.negative_slope < 0:
             self.backward_reads = ("bottoms",)
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return (self.options.negative_slope,)
 
 
@@ -91,14 +93,14 @@ class ELU(Pointwise):
 
     forward_kernel, backward_kernel = staticmethod(kernels.elu_forward), staticmethod(kernels.elu_backward)
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.alpha < 0:
             self.backward_reads = ("bottoms", "tops")
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return (self.options.alpha,)
 
-    def _sides(self, bottoms, tops):
+    def _sides(self, bottoms: Arrays, tops: Arrays) -> tuple[np.ndarray, ...]:
         return (*super()._sides(bottoms, tops), tops[0].reshape(-1))
 
 
@@ -112,7 +114,7 @@ class Swish(Pointwise):
     backward_reads = ("bottoms",)
     forward_kernel, backward_kernel = staticmethod(kernels.swish_forward), staticmethod(kernels.swish_backward)
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return (self.options.beta,)
 
 
@@ -126,7 +128,7 @@ class BNLL(Pointwise):
     backward_reads = ("bottoms",)
     forward_kernel, backward_kernel = staticmethod(kernels.bnll_forward), staticmethod(kernels.bnll_backward)
 
-    def setup(self):
+    def setup(self) -> None:
         if self.param.bottom[:1] == self.param.top[:1]:
             self.backward_reads = ("tops",)
 
@@ -150,7 +152,7 @@ class Clip(Pointwise):
     backward_reads = ("bottoms",)
     forward_kernel, backward_kernel = staticmethod(kernels.clip_forward), staticmethod(kernels.clip_backward)
 
-    def setup(self):
+    def setup(self) -> None:
         for field in ("min", "max"):
             if not self.options.HasField(field):
                 raise LayerError(f"clip_param has no {field}; expected min and max")
@@ -159,7 +161,7 @@ class Clip(Pointwise):
                 f"clip_param has min {self.options.min:g} and max {self.options.max:g}; expected min <= max"
             )
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return self.options.min, self.options.max
 
 
@@ -171,5 +173,5 @@ class Threshold(Pointwise):
     no_gradient = (0,)
     forward_kernel = staticmethod(kernels.threshold_forward)
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return (self.options.threshold,)

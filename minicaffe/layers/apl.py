@@ -1,10 +1,12 @@
 """APL: an activation of learned straight pieces, different for each neuron."""
 
+import numpy as np
+
 from ..errors import LayerError, shape_text
 from ..kernels import apl as kernels
 from ..kernels._jit import ELEMENTS, distinct, run
 from ..proto import caffe_pb2
-from .base import Inferred, Layer, Param, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register
 
 
 @register("APL", options="apl_param")
@@ -22,11 +24,11 @@ class APL(Layer):
     in_place = True
     backward_reads = ("bottoms",)
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.sums < 1:
             raise LayerError(f"sums is {self.options.sums}; expected at least 1")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) < 2:
             raise LayerError(f"bottom has shape {shape_text(x)}; expected at least 2 axes, items on axis 0")
         o, neurons = self.options, count(x, 1)
@@ -41,11 +43,11 @@ class APL(Layer):
         sums = {name: Scratch(self.hinges, "float64") for name in ("slope", "offset")}
         return Inferred([x], params, sums)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
         run(kernels.apl_forward, y.size, distinct(x, y), *self._hinges(), y, grain=ELEMENTS)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         x, dy = bottoms[0], top_diffs[0]
         if any(diff is not None for diff in self.param_diffs):
             sums = self.scratch.slope, self.scratch.offset
@@ -58,5 +60,5 @@ class APL(Layer):
             dy, dx = dy.reshape(-1), bottom_diffs[0].reshape(-1)
             run(kernels.apl_backward, dx.size, distinct(dy, dx), x.reshape(-1), *self._hinges(), dx, grain=ELEMENTS)
 
-    def _hinges(self):
+    def _hinges(self) -> list[np.ndarray]:
         return [param.reshape(self.hinges) for param in self.params]

@@ -3,7 +3,7 @@
 from ..errors import LayerError
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.argmax import largest
-from .base import Inferred, Layer, axis_index, count, register
+from .base import Arrays, Inferred, Layer, Shape, axis_index, count, register
 from .shapes import around_axis
 
 
@@ -21,7 +21,7 @@ class ArgMax(Layer):
 
     no_gradient = (0,)
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         options = self.options
         if not x:
             raise LayerError("bottom has no axes; expected at least one")
@@ -36,11 +36,11 @@ class ArgMax(Layer):
             raise LayerError(f"top_k is {options.top_k}, but there are {self.view[1]} {where}; expected 1 to as many")
         return Inferred([top])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         outer, dim, inner = self.view
         y = tops[0].reshape(outer, -1, self.options.top_k, inner)  # (outer, 1 or 2, top_k, inner)
-        indices, values = y[:, 0], y[:, -1] if self.options.out_max_val else None
-        if self.options.out_max_val and self.options.HasField("axis"):
-            indices = None
+        with_values = self.options.out_max_val
+        indices = None if with_values and self.options.HasField("axis") else y[:, 0]
+        values = y[:, -1] if with_values else None
         grain = -(-ELEMENTS // (dim * self.options.top_k))
         run(largest, outer * inner, bottoms[0].reshape(self.view), self.options.top_k, indices, values, grain=grain)

@@ -6,7 +6,7 @@ from ..errors import LayerError, shape_text
 from ..kernels._jit import run
 from ..kernels.affine import affine_forward, affine_sums
 from ..kernels.axpy import axpy
-from .base import Inferred, Layer, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, count, register
 
 
 @register("Axpy", bottoms=3)
@@ -19,7 +19,7 @@ class Axpy(Layer):
 
     backward_reads = ("bottoms",)
 
-    def infer(self, a, x, z):
+    def infer(self, a: Shape, x: Shape, z: Shape) -> Inferred:
         if len(x) < 2 or a[:2] != x[:2] or count(a, 2) != 1:
             raise LayerError(
                 f"bottom 0 is {shape_text(a)}, bottom 1 {shape_text(x)}; expected N x C (x 1 x 1) and N x C x ..."
@@ -29,11 +29,11 @@ class Axpy(Layer):
         self.view = (x[0] * x[1], count(x, 2))
         return Inferred([x])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         a, x, z, y = bottoms[0].reshape(-1), *(array.reshape(self.view) for array in (*bottoms[1:], tops[0]))
         run(axpy, self.view[0], a, x, z, y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         view = (1, *self.view)
         a, x, dy = bottoms[0].reshape(-1), bottoms[1].reshape(view), top_diffs[0].reshape(view)
         da, dx, dz = bottom_diffs

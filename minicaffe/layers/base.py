@@ -21,10 +21,18 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import LayerError, did_you_mean
+from ..proto import Message
 
 Shape = tuple[int, ...]
+Arrays = Sequence[np.ndarray]
+Diffs = Sequence[np.ndarray | None]
+"""The gradients of bottoms; None for one that is not wanted."""
 
+Arity = int | tuple[int, int | None]
+"""A number of blobs, or (least, most) with None for no limit."""
 ANY = (0, None)
 """Arity for ``register``: any number, none included."""
 
@@ -112,7 +120,7 @@ class Layer:
         def __getattr__(self, name: str) -> Any:
             """What a type keeps beyond this, and plans and tools that know the type may read."""
 
-    def __init__(self, param, phase: str, find: Callable[[str], str] = str):
+    def __init__(self, param: Message, phase: str, find: Callable[[str], str] = str) -> None:
         """``param`` is a LayerParameter, ``phase`` "TRAIN" or "TEST", ``find`` turns a prototxt's path into a file's.
 
         Checks every option that can be checked without shapes (override ``setup``).
@@ -129,7 +137,7 @@ class Layer:
         self.setup()
 
     @property
-    def shown(self):
+    def shown(self) -> Any:
         """What a net's ``layers`` have in this layer's place."""
         return self
 
@@ -149,18 +157,18 @@ class Layer:
         """As ``infer``, but before ``open``: what the options alone tell; None where only the files know."""
         return None if self.reads_files else self.infer(*bottoms)
 
-    def reshape(self, bottoms) -> Sequence[Shape]:
+    def reshape(self, bottoms: Arrays) -> Sequence[Shape]:
         """The shapes of the tops in the forward to come, of a ``dynamic`` layer; ``bottoms`` are its arrays."""
         raise NotImplementedError
 
-    def begin(self, tops) -> None:
+    def begin(self, tops: Arrays) -> None:
         """Give ``tops`` what they hold from the start, before any forward; they are zeros."""
 
-    def forward(self, bottoms, tops) -> None:
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         """Fill ``tops`` from ``bottoms``: C-contiguous arrays of the shapes that ``infer`` was told and told."""
         raise NotImplementedError
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs) -> None:
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         """Overwrite every ``bottom_diffs[i]`` that is not None; add to every ``param_diffs[i]`` that is not None."""
 
     def close(self) -> None:
@@ -179,14 +187,17 @@ homes: dict[str, str] = {}
 """By type: the module that registers it when it is imported."""
 
 
-def register(name: str, *, options: str | None = None, bottoms=1, tops=1):
+def register(
+    name: str, *, options: str | None = None, bottoms: Arity = 1, tops: Arity = 1
+) -> Callable[[type[Layer]], type[Layer]]:
     """Class decorator: make a Layer known as Caffe type ``name``.
 
     ``bottoms`` and ``tops`` are a number, or (least, most) with None for no limit.
     """
 
-    def span(arity) -> tuple[int, int | None]:
-        return (arity, arity) if isinstance(arity, int) else tuple(arity)
+    def span(arity: Arity) -> tuple[int, int | None]:
+        least, most = (arity, arity) if isinstance(arity, int) else arity
+        return least, most
 
     def decorate(cls: type[Layer]) -> type[Layer]:
         cls.type, cls.options_field = name, options

@@ -1,7 +1,11 @@
 """BatchNorm: normalise each channel to mean 0 and variance 1."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ..errors import LayerError
-from .base import Inferred, Param, count, register
+from .base import Inferred, Param, Shape, count, register
 from .normalising import ONE, Normalising
 
 _LEAST_EPS = 1e-5  # cuDNN's, which NVIDIA's layer never goes below
@@ -33,7 +37,7 @@ class BatchNorm(Normalising):
     backward_reads = ("tops",)
     kept, learned = (0, 1, 2), (3, 4)
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         self.affine = o.scale_bias or o.HasField("scale_filler") or o.HasField("bias_filler")
         if self.affine and o.per_activation:
@@ -48,8 +52,9 @@ class BatchNorm(Normalising):
         self.eps = max(o.eps, _LEAST_EPS) if self.affine else o.eps
         self.use_stored = o.use_global_stats if o.HasField("use_global_stats") else self.phase == "TEST"
 
-    def infer(self, x):
-        o, shape = self.options, (self.see(x),)
+    def infer(self, x: Shape) -> Inferred:
+        o = self.options
+        shape: Shape = (self.see(x),)
         if o.per_activation:
             shape, self.view = x[1:] or (1,), (x[0], count(x, 1), 1)
         params = [Param(name, shape, learned=False) for name in ("mean", "variance")]
@@ -59,12 +64,12 @@ class BatchNorm(Normalising):
             params.append(Param("beta", shape, o.bias_filler))
         return Inferred([x], params, self.work(x))
 
-    def stored(self):
+    def stored(self) -> tuple[np.ndarray, np.ndarray, float]:
         mean, variance, share = super().stored()
         factor = 1.0 if self.affine else float(self.params[2][0])
         return mean, variance, share / factor if factor != 0 else 0.0
 
-    def store(self):
+    def store(self) -> None:
         self.unbias()
         fraction, (mean, variance, factor) = self.options.moving_average_fraction, self.params[:3]
         if self.affine:
@@ -76,8 +81,8 @@ class BatchNorm(Normalising):
         factor *= fraction
         factor += 1
 
-    def first_statistics(self):
+    def first_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         return self.statistics()  # the fast plan leaves nothing in scratch
 
-    def as_stored(self, mean, variance):
+    def as_stored(self, mean: np.ndarray, variance: np.ndarray) -> Sequence[np.ndarray | float]:
         return mean, variance, 1.0

@@ -8,7 +8,7 @@ from ..errors import DataError, LayerError, shape_text
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.labels import WRONG, class_indices
 from ..kernels.rows import add_rows
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 
 
 @register("BatchReindex", bottoms=2)
@@ -22,14 +22,14 @@ class BatchReindex(Layer):
 
     no_gradient = (1,)
 
-    def infer(self, x, index):
+    def infer(self, x: Shape, index: Shape) -> Inferred:
         if not x:
             raise LayerError("bottom 0 is a scalar; expected items along axis 0")
         if len(index) != 1:
             raise LayerError(f"bottom 1 is {shape_text(index)}; expected 1 axis, an index for each item of the top")
         return Inferred([(*index, *x[1:])], scratch={"index": Scratch(index, "int64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         (x, given), index = bottoms, self.scratch.index
         run(class_indices, index.size, given, len(x), math.nan, index, grain=ELEMENTS)
         if index.min() == WRONG:
@@ -40,7 +40,7 @@ class BatchReindex(Layer):
             )
         np.take(x, index, axis=0, out=tops[0], mode="clip")
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             dx, dy = bottom_diffs[0], top_diffs[0]
             dx, dy = dx.reshape(len(dx), -1), dy.reshape(len(dy), -1)

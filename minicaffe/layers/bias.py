@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels._jit import distinct, run
 from ..kernels.affine import affine_forward, affine_sums
-from .base import Inferred, Layer, Param, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Shape, register
 from .shapes import around_axis, spanned_axes, spanned_by
 
 
@@ -18,7 +18,7 @@ class Bias(Layer):
 
     in_place = True
 
-    def infer(self, x, *other):
+    def infer(self, x: Shape, *other: Shape) -> Inferred:
         if other:
             start, stop = spanned_by(x, self.options.axis, other[0])
         else:
@@ -26,12 +26,12 @@ class Bias(Layer):
         self.view = around_axis(x, start, stop)
         return Inferred([x], [] if other else [Param("beta", x[start:stop], self.options.filler)])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(self.view), tops[0].reshape(self.view)
         beta = (bottoms[1] if len(bottoms) > 1 else self.params[0]).reshape(-1)
         run(affine_forward, y.size // self.view[2], distinct(x, y), None, beta, y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         dbeta = bottom_diffs[1] if len(bottoms) > 1 else self.param_diffs[0]
         if len(bottoms) > 1 and dbeta is not None:
             dbeta.fill(0)

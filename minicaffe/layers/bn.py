@@ -1,9 +1,13 @@
 """BN: batch normalisation with its factor and offset in one layer, as SegNet and PSPNet have it."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ..errors import LayerError
 from ..kernels._jit import distinct, run
 from ..kernels.affine import affine_forward
-from .base import Inferred, Param, register
+from .base import Arrays, Inferred, Param, Shape, register
 from .normalising import ONE, Normalising
 
 _PSPNET = ("slope_filler", "bias_filler", "momentum", "eps", "frozen")
@@ -33,7 +37,7 @@ class BN(Normalising):
     learned = (0, 1)
     affine, plain = True, False
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         theirs, segnets = ([name for name in names if o.HasField(name)] for names in (_PSPNET, _SEGNET))
         if theirs and segnets:
@@ -45,7 +49,7 @@ class BN(Normalising):
         stored = o.use_global_stats if o.HasField("use_global_stats") else o.frozen or self.phase == "TEST"
         self.use_stored = self.fixed if self.segnet else stored
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         o, channels = self.options, self.see(x)
         shape: tuple[int, ...]
         if self.segnet:
@@ -59,7 +63,7 @@ class BN(Normalising):
             params.append(Param("variance", shape, ONE if o.frozen else None, learned=False))
         return Inferred([x], params, self.work(x))
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         if not self.fixed:
             super().forward(bottoms, tops)
             return
@@ -69,9 +73,9 @@ class BN(Normalising):
         run(affine_forward, y.size // self.view[2], distinct(x, y), scale, shift, y)
         self.scratch.inv_std.fill(1)
 
-    def store(self):
+    def store(self) -> None:
         if not self.segnet:
             self.average(self.options.momentum)
 
-    def as_stored(self, mean, variance):
+    def as_stored(self, mean: np.ndarray, variance: np.ndarray) -> Sequence[np.ndarray | float]:
         return mean, variance

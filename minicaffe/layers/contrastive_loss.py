@@ -3,7 +3,7 @@
 from ..errors import LayerError, shape_text
 from ..kernels._jit import run
 from ..kernels.losses import contrastive_backward, contrastive_forward
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .labels import labelled_items, read_labels
 from .softmax import rows_grain
 
@@ -27,7 +27,7 @@ class ContrastiveLoss(Layer):
     no_gradient = (2,)
     backward_reads = ("bottoms",)
 
-    def infer(self, a, b, similarity):
+    def infer(self, a: Shape, b: Shape, similarity: Shape) -> Inferred:
         if a[:1] != b[:1] or count(a) != count(b):
             raise LayerError(
                 f"compares {shape_text(a)} with {shape_text(b)}; expected equal numbers of items and values"
@@ -40,7 +40,7 @@ class ContrastiveLoss(Layer):
         }
         return Inferred([()], scratch=scratch)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         a, b = (bottom.reshape(self.view) for bottom in bottoms[:2])
         scratch = self.scratch
         read_labels(bottoms[2], 2, None, scratch.similar)
@@ -49,7 +49,7 @@ class ContrastiveLoss(Layer):
         run(contrastive_forward, len(a), a, b, scratch.similar, margin, legacy, *output, grain=rows_grain(a))
         tops[0].fill(scratch.loss.sum() / (2 * len(a)))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         a, b = (bottom.reshape(self.view) for bottom in bottoms[:2])
         number, scratch = a.dtype.type, self.scratch
         options = number(self.options.margin), self.options.legacy_version, number(_SOFTENER)

@@ -5,7 +5,7 @@ from ..kernels._jit import run
 from ..kernels.affine import affine_sums
 from ..kernels.choice import convolution_family
 from ..kernels.unfold import windows
-from .base import Inferred, Layer, Param, Scratch, Shape, axis_index, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, axis_index, count, register
 from .patches import MoreAxes
 from .shapes import checked_shape, same_shapes
 from .spatial import Window, WindowOptions
@@ -27,7 +27,7 @@ class Convolution(Layer):
     backward_reads = ("bottoms",)
     transposed = False
 
-    def setup(self):
+    def setup(self) -> None:
         found = len(self.param.bottom), len(self.param.top)
         if found[0] != found[1]:
             raise LayerError(
@@ -41,7 +41,7 @@ class Convolution(Layer):
             raise LayerError(f"num_output {o.num_output} is not divisible by group {o.group}")
         self.window_options = WindowOptions(o)
 
-    def infer(self, x, *others):
+    def infer(self, x: Shape, *others: Shape) -> Inferred:
         o = self.options
         same_shapes([x, *others])
         axis = axis_index(o.axis, len(checked_shape(x)))
@@ -64,7 +64,7 @@ class Convolution(Layer):
     def _outputs(self, inputs: Shape, window: Window) -> Shape:
         return window.positions(inputs)
 
-    def _choose(self, images, image, map_, window):
+    def _choose(self, images: int, image: tuple[int, Shape], map_: tuple[int, Shape], window: Window) -> None:
         """The kernels for the convolution from ``image`` to ``map_``, both (channels, sizes)."""
         (channels, inputs), (outputs, positions) = image, map_
         lead, group = max(0, len(inputs) - 3), self.options.group
@@ -80,13 +80,13 @@ class Convolution(Layer):
             self.family = MoreAxes(self.family, images, (channels, outputs), inputs, positions, window)
         self.plan = self.family.plan(w, group, outputs // group)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         weights = self.params[0].reshape(-1)
         bias = self.params[1] if self.options.bias_term else weights[:0]
         for x, y in zip(bottoms, tops):
             self.family.forward(self.plan, x.reshape(-1), weights, bias, self.scratch, y.reshape(-1))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         weights, diffs = self.params[0].reshape(-1), self.param_diffs
         for x, dy, dx in zip(bottoms, top_diffs, bottom_diffs):
             dy = dy.reshape(-1)

@@ -1,7 +1,7 @@
 """ConvolutionDepthwise, DepthwiseConvolution: each channel convolved by itself."""
 
 from ..errors import LayerError, plural
-from .base import axis_index, register
+from .base import Inferred, Shape, axis_index, register
 from .convolution import Convolution
 
 
@@ -14,7 +14,7 @@ class ConvolutionDepthwise(Convolution):
     not the number of channels.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         o = type(self.options)()
         o.CopyFrom(self.options)
         if o.HasField("group") and o.group != o.num_output:
@@ -23,7 +23,7 @@ class ConvolutionDepthwise(Convolution):
         self.options = o
         super().setup()
 
-    def infer(self, x, *others):
+    def infer(self, x: Shape, *others: Shape) -> Inferred:
         channels = x[axis_index(self.options.axis, len(x))]
         if channels != self.options.num_output:
             raise LayerError(

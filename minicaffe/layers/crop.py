@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError, plural, shape_text
-from .base import Inferred, Layer, axis_index, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, axis_index, register
 
 
 @register("Crop", options="crop_param", bottoms=2)
@@ -15,7 +15,7 @@ class Crop(Layer):
     Crop. Raises LayerError where the part reaches beyond bottom 0.
     """
 
-    def infer(self, x, like):
+    def infer(self, x: Shape, like: Shape) -> Inferred:
         start = axis_index(self.options.axis, len(x))
         axes, given = len(x) - start, list(self.options.offset)
         if len(given) > 1 and len(given) != axes:
@@ -37,10 +37,10 @@ class Crop(Layer):
         self.part = tuple(slice(offset, offset + size) for offset, size in zip(offsets, sizes))
         return Inferred([tuple(sizes)])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         np.copyto(tops[0], bottoms[0][self.part])
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             bottom_diffs[0].fill(0)
             np.copyto(bottom_diffs[0][self.part], top_diffs[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..data import open_database
+from ..data import Source, open_database
 from .base import register
 from .prefetched import PrefetchedLayer
 
@@ -21,10 +21,10 @@ class Data(PrefetchedLayer):
 
     expected_source = "the folder of an LMDB or a LevelDB"
 
-    def source_of(self):
+    def source_of(self) -> Source:
         return open_database(self.find(self.options.source), self._color())
 
-    def channels(self):
+    def channels(self) -> int | None:
         return {None: None, True: 3, False: 1}[self._color()]
 
     def _color(self) -> bool | None:

@@ -3,8 +3,9 @@
 from ..errors import LayerError, shape_text
 from ..kernels._jit import run
 from ..kernels.affine import affine_forward, affine_sums
-from .base import register
+from .base import Arrays, Diffs, Shape, register
 from .convolution import Convolution
+from .spatial import Window
 
 
 @register("Deconvolution", options="convolution_param", bottoms=(1, None), tops=(1, None))
@@ -19,7 +20,7 @@ class Deconvolution(Convolution):
 
     transposed = True
 
-    def _outputs(self, inputs, window):
+    def _outputs(self, inputs: Shape, window: Window) -> Shape:
         outputs = window.covered(inputs)
         if any(size < 1 for size in outputs):
             raise LayerError(
@@ -28,7 +29,7 @@ class Deconvolution(Convolution):
             )
         return outputs
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         weights = self.params[0].reshape(-1)
         for x, y in zip(bottoms, tops):
             into = y.reshape(-1)
@@ -36,7 +37,7 @@ class Deconvolution(Convolution):
             if self.options.bias_term:
                 run(affine_forward, self.view[0] * self.view[1], None, None, self.params[1], y.reshape(self.view))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         weights, diffs = self.params[0].reshape(-1), self.param_diffs
         for x, dy, dx in zip(bottoms, top_diffs, bottom_diffs):
             slopes = dy.reshape(-1)

@@ -1,9 +1,12 @@
 """DummyData: tops filled by fillers, for tests and benchmarks."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from ..errors import LayerError, plural
 from ..fillers import check_filler, fill, generator
 from ..proto import caffe_pb2
-from .base import Inferred, Layer, register
+from .base import Arrays, Inferred, Layer, Shape, register
 from .shapes import checked_shape
 
 _OLD_DIMS = ("num", "channels", "height", "width")
@@ -18,7 +21,7 @@ class DummyData(Layer):
     from the layer's seed, the top's index and the count of forwards. Source: Caffe's DummyData.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         self.forwards = 0
         tops = len(self.param.top)
         fillers = list(self.options.data_filler) or [caffe_pb2.FillerParameter()]
@@ -26,13 +29,13 @@ class DummyData(Layer):
         for filler in self.fillers:
             check_filler(filler)
 
-    def infer(self):
+    def infer(self) -> Inferred:
         shapes = self._shapes()
         for shape, filler in zip(shapes, self.fillers):
             check_filler(filler, shape)
         return Inferred(shapes)
 
-    def _shapes(self):
+    def _shapes(self) -> list[Shape]:
         tops, options = len(self.param.top), self.options
         old = [name for name in _OLD_DIMS if len(getattr(options, name))]
         if old and options.shape:
@@ -43,25 +46,25 @@ class DummyData(Layer):
         shapes = [checked_shape(shape.dim) for shape in options.shape]
         return _one_for_each(shapes, tops, "shape")
 
-    def begin(self, tops):
+    def begin(self, tops: Arrays) -> None:
         for top, filler in zip(tops, self.fillers):
             if filler.type == "constant":
                 top.fill(filler.value)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         for i, (top, filler) in enumerate(zip(tops, self.fillers)):
             if filler.type != "constant":
                 top[...] = fill(top.shape, filler, generator(self.seed, i, self.forwards), top.dtype)
         self.forwards += 1
 
-    def state(self):
+    def state(self) -> dict[str, int]:
         return {"forwards": self.forwards}
 
-    def restore(self, state):
+    def restore(self, state: Mapping[str, int]) -> None:
         self.forwards = state["forwards"]
 
 
-def _one_for_each(items, tops: int, field: str) -> list:
+def _one_for_each(items: Iterable[Any], tops: int, field: str) -> list:
     items = list(items)
     if len(items) not in (1, tops):
         expected = "expected 1" if tops == 1 else f"expected 1 or {tops}"

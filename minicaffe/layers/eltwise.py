@@ -5,7 +5,7 @@ import numpy as np
 from ..errors import LayerError, plural
 from ..kernels._jit import ELEMENTS, distinct, run
 from ..kernels.eltwise import maximum, product, quotient_gradient, scaled, select_winner, weighted_sum
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .shapes import same_shapes
 
 
@@ -21,7 +21,7 @@ class Eltwise(Layer):
 
     in_place = True
 
-    def setup(self):
+    def setup(self) -> None:
         options, bottoms = self.options, len(self.param.bottom)
         self.operation = options.EltwiseOp.Name(options.operation)
         if options.coeff and self.operation == "PROD":
@@ -32,11 +32,11 @@ class Eltwise(Layer):
         if self.operation == "PROD":
             self.backward_reads = ("bottoms",) if options.stable_prod_grad else ("bottoms", "tops")
 
-    def infer(self, *bottoms):
+    def infer(self, *bottoms: Shape) -> Inferred:
         x = same_shapes(bottoms)
         return Inferred([x], scratch={"winner": Scratch(x, "int32")} if self.operation == "MAX" else {})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         first, second, *others = (bottom.reshape(-1) for bottom in bottoms)
         y = tops[0].reshape(-1)
         if self.operation == "MAX":
@@ -55,12 +55,13 @@ class Eltwise(Layer):
             for c, x in zip(rest, others):
                 run(weighted_sum, y.size, None, one, x, c, y, grain=ELEMENTS)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         dy = top_diffs[0].reshape(-1)
         for i in reversed(range(len(bottoms))):  # bottom 0 last: its diff may lie in dy
-            if bottom_diffs[i] is None:
+            diff = bottom_diffs[i]
+            if diff is None:
                 continue
-            dx = bottom_diffs[i].reshape(-1)
+            dx = diff.reshape(-1)
             source = distinct(dy, dx)
             if self.operation == "SUM":
                 run(scaled, dx.size, source, dx.dtype.type(self.coefficients[i]), dx, grain=ELEMENTS)
@@ -68,7 +69,7 @@ class Eltwise(Layer):
                 winner = self.scratch.winner.reshape(-1)
                 run(select_winner, dx.size, source, winner, np.int32(i), dx, grain=ELEMENTS)
             elif self.options.stable_prod_grad:
-                for other in bottoms[:i] + bottoms[i + 1 :]:
+                for other in (*bottoms[:i], *bottoms[i + 1 :]):
                     run(product, dx.size, source, other.reshape(-1), dx, grain=ELEMENTS)
                     source = None
             else:

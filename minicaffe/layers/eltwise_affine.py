@@ -1,10 +1,12 @@
 """EltwiseAffine: a learned factor and offset for each channel."""
 
+import numpy as np
+
 from ..errors import LayerError, shape_text
 from ..kernels._jit import distinct, run
 from ..kernels.affine import affine_forward, affine_sums
-from ..proto import caffe_pb2
-from .base import Inferred, Layer, Param, Scratch, count, register
+from ..proto import Message, caffe_pb2
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register
 
 
 @register("EltwiseAffine", options="eltwise_affine_param")
@@ -20,7 +22,7 @@ class EltwiseAffine(Layer):
     in_place = True
     backward_reads = ("bottoms",)
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) < 2:
             raise LayerError(f"bottom has shape {shape_text(x)}; expected at least 2 axes, the channels on axis 1")
         o, shape = self.options, () if self.options.channel_shared else (x[1],)
@@ -34,14 +36,14 @@ class EltwiseAffine(Layer):
         ]
         return Inferred([x], params, sums)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self._affine(bottoms[0], self.params[1].reshape(-1), tops[0])
 
-    def _affine(self, x, bias, y):
+    def _affine(self, x: np.ndarray, bias: np.ndarray | None, y: np.ndarray) -> None:
         x, y = x.reshape(self.one_view), y.reshape(self.one_view)
         run(affine_forward, self.view[0] * self.view[1], distinct(x, y), self.params[0].reshape(-1), bias, y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         x, dy = bottoms[0].reshape(self.view), top_diffs[0].reshape(self.view)
         wanted = [diff is not None for diff in self.param_diffs]
         if any(wanted):
@@ -56,5 +58,5 @@ class EltwiseAffine(Layer):
             self._affine(top_diffs[0], None, bottom_diffs[0])
 
 
-def _constant(value):
+def _constant(value: float) -> Message:
     return caffe_pb2.FillerParameter(type="constant", value=value)

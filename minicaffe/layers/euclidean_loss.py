@@ -5,7 +5,7 @@ import numpy as np
 from ..errors import LayerError, shape_text
 from ..kernels._jit import run
 from ..kernels.euclidean import BLOCK, euclidean_backward, euclidean_forward
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 
 
 @register("EuclideanLoss", bottoms=2)
@@ -19,7 +19,7 @@ class EuclideanLoss(Layer):
     loss = True
     backward_reads = ("bottoms",)
 
-    def infer(self, a, b):
+    def infer(self, a: Shape, b: Shape) -> Inferred:
         if not a:
             raise LayerError("bottom 0 is a scalar; expected items along axis 0")
         if a[:1] != b[:1] or count(a) != count(b):
@@ -28,13 +28,13 @@ class EuclideanLoss(Layer):
             )
         return Inferred(tops=[()], scratch={"partial": Scratch((-(-count(a) // BLOCK),), "float64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         a, b = (bottom.reshape(-1) for bottom in bottoms)
         partial = self.scratch.partial
         run(euclidean_forward, partial.size, a, b, partial)
         tops[0][...] = partial.sum() / (2 * bottoms[0].shape[0])
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         a, b = (bottom.reshape(-1) for bottom in bottoms)
         weight = top_diffs[0][()] / np.asarray(bottoms[0].shape[0], top_diffs[0].dtype)
         for diff, sign in zip(bottom_diffs, (1, -1)):

@@ -1,9 +1,11 @@
 """Filter: the items of a batch that a selector picks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..errors import LayerError, plural, shape_text
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 
 @register("Filter", bottoms=(2, None), tops=(1, None))
@@ -20,7 +22,7 @@ class Filter(Layer):
     dynamic = True
     pairwise = True
 
-    def setup(self):
+    def setup(self) -> None:
         bottoms, tops = len(self.param.bottom), len(self.param.top)
         if tops != bottoms - 1:
             raise LayerError(
@@ -29,7 +31,7 @@ class Filter(Layer):
             )
         self.no_gradient = (bottoms - 1,)
 
-    def infer(self, *bottoms):
+    def infer(self, *bottoms: Shape) -> Inferred:
         *picked, selector = bottoms
         if not selector or any(size != 1 for size in selector[1:]):
             raise LayerError(f"the selector is {shape_text(selector)}; expected one number for each item")
@@ -41,16 +43,16 @@ class Filter(Layer):
                 )
         return Inferred(picked)
 
-    def reshape(self, bottoms):
+    def reshape(self, bottoms: Arrays) -> Sequence[Shape]:
         picked = int(np.count_nonzero(bottoms[-1]))
         return [(picked, *x.shape[1:]) for x in bottoms[:-1]]
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self.picked = np.flatnonzero(bottoms[-1])
         for x, y in zip(bottoms, tops):
             np.take(x, self.picked, axis=0, out=y, mode="clip")
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         for dx, dy in zip(bottom_diffs, top_diffs):
             if dx is not None:
                 dx.fill(0)

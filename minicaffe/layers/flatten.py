@@ -1,7 +1,7 @@
 """Flatten: several axes as one."""
 
 from ..errors import LayerError
-from .base import Inferred, Layer, axis_index, count, register
+from .base import Inferred, Layer, Shape, axis_index, count, register
 
 
 @register("Flatten", options="flatten_param")
@@ -10,7 +10,7 @@ class Flatten(Layer):
 
     shares = "data+diff"
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         start = axis_index(self.options.axis, len(x))
         end = axis_index(self.options.end_axis, len(x), "end_axis")
         if end < start:

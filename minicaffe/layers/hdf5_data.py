@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..data import Hdf5Rows
 from ..errors import LayerError
-from .base import Inferred, Layer, register
+from .base import Arrays, Inferred, Layer, register
 
 
 @register("HDF5Data", options="hdf5_data_param", bottoms=0, tops=(1, None))
@@ -23,7 +24,7 @@ class HDF5Data(Layer):
 
     reads_files = True
 
-    def setup(self):
+    def setup(self) -> None:
         self._rows: Any = None  # Hdf5Rows, once it is open
         if self.param.HasField("transform_param"):
             raise LayerError("HDF5Data does not transform its data; expected no transform_param")
@@ -32,21 +33,21 @@ class HDF5Data(Layer):
         if self.options.batch_size < 1:
             raise LayerError(f"batch_size is {self.options.batch_size}; expected at least 1")
 
-    def open(self):
+    def open(self) -> None:
         options = self.options
         path = self.find(options.source)
         self._rows = Hdf5Rows(path, self.param.top, self.dtype, options.shuffle, self.find)
 
-    def infer(self):
+    def infer(self) -> Inferred:
         return Inferred([(self.options.batch_size, *shape) for shape in self._rows.shapes])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self._rows.seed = self.seed
         self._rows.read(tops)
 
-    def state(self):
+    def state(self) -> dict[str, int]:
         return self._rows.state()
 
-    def restore(self, state):
+    def restore(self, state: Mapping[str, int]) -> None:
         self._rows.seed = self.seed
         self._rows.restore(state)

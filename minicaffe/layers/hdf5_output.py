@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..data import Hdf5Writer
 from ..errors import LayerError, shape_text
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 
 @register("HDF5Output", options="hdf5_output_param", bottoms=2, tops=0)
@@ -20,12 +20,12 @@ class HDF5Output(Layer):
 
     no_gradient = (0, 1)
 
-    def setup(self):
+    def setup(self) -> None:
         self._writer: Hdf5Writer | None = None
         if not self.options.file_name:
             raise LayerError("hdf5_output_param has no file_name; expected that of the file to write")
 
-    def infer(self, data, label):
+    def infer(self, data: Shape, label: Shape) -> Inferred:
         rows = [shape[0] if shape else 0 for shape in (data, label)]
         if rows[0] != rows[1] or not rows[0]:
             raise LayerError(
@@ -33,7 +33,7 @@ class HDF5Output(Layer):
             )
         return Inferred([])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         if self._writer is None:
             self._writer = Hdf5Writer(self.options.file_name)
         rows = {}
@@ -41,10 +41,10 @@ class HDF5Output(Layer):
             rows[name] = values.reshape(values.shape + (1,) * (4 - values.ndim))
         self._writer.append(rows)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         """Nothing flows back."""
 
-    def close(self):
+    def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

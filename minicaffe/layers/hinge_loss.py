@@ -2,7 +2,7 @@
 
 from ..kernels._jit import run
 from ..kernels.losses import hinge_backward, hinge_forward
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .labels import labelled_items, read_labels
 from .softmax import rows_grain
 
@@ -20,18 +20,18 @@ class HingeLoss(Layer):
     no_gradient = (1,)
     backward_reads = ("bottoms",)
 
-    def infer(self, x, label):
+    def infer(self, x: Shape, label: Shape) -> Inferred:
         self.view = items, _ = labelled_items(x, label)
         self.squared = self.options.norm == self.options.L2
         return Inferred([()], scratch={"label": Scratch((items,), "int32"), "loss": Scratch((items,), "float64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, label, loss = bottoms[0].reshape(self.view), self.scratch.label, self.scratch.loss
         read_labels(bottoms[1], self.view[1], None, label)
         run(hinge_forward, len(x), x, label, self.squared, loss, grain=rows_grain(x))
         tops[0].fill(loss.sum() / len(x))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             x, dx = bottoms[0].reshape(self.view), bottom_diffs[0].reshape(self.view)
             factor = dx.dtype.type(float(top_diffs[0]) / len(x))

@@ -1,7 +1,7 @@
 """Im2col: the windows of a convolution, laid out as channels."""
 
 from ..errors import LayerError
-from .base import Inferred, Layer, axis_index, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, axis_index, count, register
 from .patches import Patches
 from .shapes import checked_shape
 from .spatial import WindowOptions
@@ -17,10 +17,10 @@ class Im2col(Layer):
     Convolution does.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         self.window_options = WindowOptions(self.options)
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         axis = axis_index(self.options.axis, len(checked_shape(x)))
         inputs = x[axis + 1 :]
         if not inputs:
@@ -32,9 +32,9 @@ class Im2col(Layer):
         self.image, self.columns = (images, x[axis], *inputs), (images, x[axis], *window.kernel, *outputs)
         return Inferred([(*x[:axis], x[axis] * count(window.kernel), *outputs)])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self.patches.unfold(bottoms[0].reshape(self.image), tops[0].reshape(self.columns))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             self.patches.fold(top_diffs[0].reshape(self.columns), bottom_diffs[0].reshape(self.image))

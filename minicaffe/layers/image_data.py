@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..data import ImageListSource
+from ..data import ImageListSource, Source
 from ..errors import LayerError
 from .base import register
 from .prefetched import PrefetchedLayer
@@ -23,7 +23,7 @@ class ImageData(PrefetchedLayer):
 
     expected_source = "a list of images and labels"
 
-    def setup(self):
+    def setup(self) -> None:
         options = self.options
         if (options.new_height > 0) != (options.new_width > 0):
             raise LayerError(
@@ -31,7 +31,7 @@ class ImageData(PrefetchedLayer):
             )
         super().setup()
 
-    def source_of(self):
+    def source_of(self) -> Source:
         options = self.options
         return ImageListSource(
             self.find(options.source),
@@ -43,8 +43,8 @@ class ImageData(PrefetchedLayer):
             self.find,
         )
 
-    def channels(self):
+    def channels(self) -> int | None:
         return 3 if self.options.is_color else 1
 
-    def size(self):
+    def size(self) -> tuple[int, int] | None:
         return (self.options.new_height, self.options.new_width) if self.options.new_height else None

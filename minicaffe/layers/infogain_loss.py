@@ -8,7 +8,7 @@ from ..errors import DataError, LayerError, ProtoError, shape_text
 from ..kernels._jit import run
 from ..kernels.losses import infogain_backward, infogain_forward
 from ..proto import array_from_blob, caffe_pb2, read_message
-from .base import Inferred, Layer, Scratch, axis_index, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, axis_index, count, register
 from .labels import check_label_count, read_labels
 from .multinomial_logistic_loss import FLOOR
 from .normalization import ignored_label, normaliser, normalization_mode
@@ -34,7 +34,7 @@ class InfogainLoss(Layer):
     no_gradient = (1, 2)
     reads_files = True
 
-    def setup(self):
+    def setup(self) -> None:
         self.normalization = normalization_mode(self.param.loss_param)
         self.ignored = ignored_label(self.param.loss_param)
         self.gain: Any = None
@@ -42,20 +42,20 @@ class InfogainLoss(Layer):
         if self.reads_files and not self.options.source:
             raise LayerError("infogain_loss_param has no source; expected a binaryproto with H, or H as bottom 2")
 
-    def open(self):
+    def open(self) -> None:
         path = self.find(self.options.source)
         try:
             self.gain = array_from_blob(read_message(path, caffe_pb2.BlobProto))
         except ProtoError as error:
             raise DataError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
 
-    def infer(self, x, label, *matrix):
+    def infer(self, x: Shape, label: Shape, *matrix: Shape) -> Inferred:
         result = self.outline(x, label, *matrix)
         if not matrix:
             self._check_size(self.options.source, self.gain.shape)
         return result
 
-    def outline(self, x, label, *matrix):
+    def outline(self, x: Shape, label: Shape, *matrix: Shape) -> Inferred:
         axis = axis_index(self.options.axis, len(x))
         check_label_count(x, label, axis)
         self.view = outer, classes, inner = around_axis(x, axis)
@@ -73,7 +73,7 @@ class InfogainLoss(Layer):
         }
         return Inferred([(), x][: len(self.param.top)], scratch=scratch)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         s, (outer, classes, _) = self.scratch, self.view
         read_labels(bottoms[1], classes, self.ignored, s.label)
         np.copyto(
@@ -86,7 +86,7 @@ class InfogainLoss(Layer):
         if len(tops) > 1:
             np.copyto(tops[1].reshape(self.view), s.probability)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             s, dx = self.scratch, bottom_diffs[0].reshape(self.view)
             np.sum(s.gain, axis=1, out=s.gain_sum)
@@ -94,7 +94,7 @@ class InfogainLoss(Layer):
             matrix = s.gain, s.gain_sum
             run(infogain_backward, len(dx), s.probability, s.label, *matrix, factor, dx, grain=rows_grain(dx))
 
-    def _check_size(self, place, shape):
+    def _check_size(self, place: str, shape: Shape) -> None:
         classes = self.view[1]
         if count(shape) != classes * classes:
             raise LayerError(f"H ({place}) is {shape_text(shape)}; expected {classes} x {classes}, one row per class")

@@ -4,7 +4,7 @@ from ..errors import LayerError
 from ..kernels import inner_product as kernels
 from ..kernels._jit import run
 from ..kernels.affine import affine_sums
-from .base import Inferred, Layer, Param, Scratch, axis_index, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, axis_index, count, register
 from .shapes import checked_shape
 
 
@@ -19,11 +19,11 @@ class InnerProduct(Layer):
 
     backward_reads = ("bottoms",)
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.num_output < 1:
             raise LayerError(f"num_output is {self.options.num_output}; expected at least 1")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         o = self.options
         axis = axis_index(o.axis, len(checked_shape(x)))
         outputs, inputs = o.num_output, count(x, axis)
@@ -34,14 +34,14 @@ class InnerProduct(Layer):
         scratch = {name: Scratch(shape, dtype) for name, (shape, dtype) in kernels.work_shapes().items()}
         return Inferred([(*x[:axis], outputs)], params, scratch)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         rows, outputs, inputs = self.sizes
         x, y, weights = bottoms[0].reshape(-1), tops[0].reshape(-1), self.params[0].reshape(-1)
         bias = self.params[1] if self.options.bias_term else weights[:0]
         product = kernels.multiply if self.options.transpose else kernels.multiply_transposed
         product(rows, outputs, inputs, x, weights, bias, self.scratch, y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         rows, outputs, inputs = self.sizes
         x, dy, weights = bottoms[0].reshape(-1), top_diffs[0].reshape(-1), self.params[0].reshape(-1)
         transpose, work, diffs = self.options.transpose, self.scratch, self.param_diffs

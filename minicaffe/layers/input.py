@@ -1,7 +1,7 @@
 """Input: blobs that the caller fills."""
 
 from ..errors import LayerError, plural
-from .base import Inferred, Layer, register
+from .base import Arrays, Inferred, Layer, register
 from .shapes import checked_shape
 
 
@@ -12,7 +12,7 @@ class Input(Layer):
     Raises LayerError where the shape is missing, which Caffe allows, or has a dimension below 1.
     """
 
-    def infer(self):
+    def infer(self) -> Inferred:
         shapes = [checked_shape(shape.dim) for shape in self.options.shape]
         tops = len(self.param.top)
         if len(shapes) not in (1, tops):
@@ -20,5 +20,5 @@ class Input(Layer):
             raise LayerError(f"input_param has {plural(len(shapes), 'shape')} for {plural(tops, 'top')}; {expected}")
         return Inferred(shapes if len(shapes) == tops else shapes * tops)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         """The caller has filled the tops."""

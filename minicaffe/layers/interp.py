@@ -1,9 +1,13 @@
 """Interp: planes resized by bilinear interpolation."""
 
+from typing import Any
+
+import numpy as np
+
 from ..errors import LayerError, shape_text
 from ..kernels._jit import run
 from ..kernels.interp import interp_backward, interp_forward
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 from .shapes import checked_shape
 
 
@@ -18,7 +22,7 @@ class Interp(Layer):
     contradict each other, and where nothing is left.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         for field in ("pad_beg", "pad_end"):
             if getattr(o, field) > 0:
@@ -34,7 +38,7 @@ class Interp(Layer):
             found = " and ".join(sizes + factors) or "none"
             raise LayerError(f"found {found}; expected height and width, or zoom_factor, shrink_factor or both")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         o = self.options
@@ -49,15 +53,15 @@ class Interp(Layer):
         self.views = [(x[0] * x[1], *shape) for shape in (x[2:], outputs)]
         return Inferred([(*x[:2], *outputs)])
 
-    def _output(self, size):
+    def _output(self, size: int) -> int:
         return ((size - 1) // self.options.shrink_factor) * self.options.zoom_factor + 1
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self._run(interp_forward, bottoms[0].reshape(self.views[0]), tops[0].reshape(self.views[1]))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             self._run(interp_backward, top_diffs[0].reshape(self.views[1]), bottom_diffs[0].reshape(self.views[0]))
 
-    def _run(self, kernel, source, into):
+    def _run(self, kernel: Any, source: np.ndarray, into: np.ndarray) -> None:
         run(kernel, len(into), source, *self.geometry, *self.ratios, into)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NoReturn
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def read_labels(label: np.ndarray, classes: int, ignored: int | None, index: np.
         _refuse(label, int(np.argmin(flat)), classes)
 
 
-def _refuse(label, position, classes):
+def _refuse(label: np.ndarray, position: int, classes: int) -> NoReturn:
     label = label.reshape(-1) if label.ndim == 0 else label
     first, *rest = (int(at) for at in np.unravel_index(position, label.shape))
     place = [str(at) for at, size in zip(rest, label.shape[1:]) if size > 1]

@@ -1,9 +1,11 @@
 """LRN: damp each value by the energy of its neighbours."""
 
+import numpy as np
+
 from ..errors import LayerError, shape_text
 from ..kernels import lrn as kernels
 from ..kernels._jit import ELEMENTS, distinct, run
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .shapes import checked_shape
 
 
@@ -18,7 +20,7 @@ class LRN(Layer):
 
     backward_reads = ("bottoms", "tops")
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         if o.local_size % 2 == 0:
             raise LayerError(f"local_size is {o.local_size}; expected an odd number")
@@ -26,14 +28,14 @@ class LRN(Layer):
         self.k = 1.0 if self.within else o.k
         self.alpha = o.alpha / (o.local_size**2 if self.within else o.local_size)
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         n, c, h, w = checked_shape(x)
         self.view = (n * c, h, w) if self.within else (n, c, h * w)
         return Inferred([x], (), {"scale": Scratch((count(x),)), "work": Scratch((count(x),))})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
         number, scale, work = x.dtype.type, self.scratch.scale, self.scratch.work
         run(kernels.square, x.size, x, work, grain=ELEMENTS)
@@ -41,7 +43,7 @@ class LRN(Layer):
         k, alpha, beta = number(self.k), number(self.alpha), number(self.options.beta)
         run(kernels.normalise, x.size, x, k, alpha, beta, sums, scale, y, grain=ELEMENTS)
 
-    def _box(self, values, other):
+    def _box(self, values: np.ndarray, other: np.ndarray) -> np.ndarray:
         """The box sums of ``values``, in one of the two arrays, both of which are overwritten."""
         size, view = self.options.local_size, self.view
         if not self.within:
@@ -52,10 +54,10 @@ class LRN(Layer):
         run(kernels.box_columns, view[0], other.reshape(view), size, values.reshape(view))
         return values
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is None:
             return
-        x, y, dy, dx = (a[0].reshape(-1) for a in (bottoms, tops, top_diffs, bottom_diffs))
+        x, y, dy, dx = (a.reshape(-1) for a in (bottoms[0], tops[0], top_diffs[0], bottom_diffs[0]))
         number, scale, work = x.dtype.type, self.scratch.scale, self.scratch.work
         run(kernels.ratio, x.size, dy, y, scale, work, grain=ELEMENTS)
         sums = distinct(self._box(work, dx), dx)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels._jit import run
 from ..kernels.recurrent import lstm_backward, lstm_forward
-from .base import Scratch, register
+from .base import Inferred, Scratch, Shape, register
 from .recurrent import Recurrent
 
 
@@ -24,22 +24,22 @@ class LSTM(Recurrent):
     hidden = ("h", "c")
     gates = 4
 
-    def infer(self, x, cont, *others):
+    def infer(self, x: Shape, cont: Shape, *others: Shape) -> Inferred:
         inferred = super().infer(x, cont, *others)
-        inferred.scratch["dc"] = Scratch(inferred.scratch["dcontinued"].shape)
-        return inferred
+        more = {"dc": Scratch(inferred.scratch["dcontinued"].shape)}
+        return Inferred(inferred.tops, inferred.params, {**inferred.scratch, **more})
 
-    def step(self, t, cont, static):
+    def step(self, t: int, cont: np.ndarray, static: np.ndarray | None) -> None:
         s = self.scratch
         run(lstm_forward, len(cont), cont, s.c[t], None, s.recurrent, static, s.gates[t], s.c[t + 1], s.h[t + 1])
 
-    def output(self, y):
+    def output(self, y: np.ndarray) -> None:
         np.copyto(y, self.scratch.h[1:])
 
-    def output_back(self, y, dy):
+    def output_back(self, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
         self.scratch.dc.fill(0)
         return dy
 
-    def step_back(self, t, after, dh):
+    def step_back(self, t: int, after: tuple[np.ndarray | None, np.ndarray | None], dh: np.ndarray) -> None:
         s = self.scratch
         run(lstm_backward, len(dh), *after, dh, s.dc, s.gates[t], s.c[t], s.c[t + 1], s.dgates[t], s.dc)

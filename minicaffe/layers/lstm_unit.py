@@ -3,7 +3,7 @@
 from ..errors import LayerError, shape_text
 from ..kernels._jit import run
 from ..kernels.recurrent import lstm_backward, lstm_forward
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .shapes import checked_shape
 
 
@@ -21,7 +21,7 @@ class LSTMUnit(Layer):
     backward_reads = ("bottoms", "tops")
     no_gradient = (2,)
 
-    def infer(self, c_prev, x, cont):
+    def infer(self, c_prev: Shape, x: Shape, cont: Shape) -> Inferred:
         if len(c_prev) != 3 or c_prev[0] != 1:
             raise LayerError(f"bottom 0 has shape {shape_text(c_prev)}; expected 1 x sequences x numbers")
         _, rows, size = checked_shape(c_prev)
@@ -33,11 +33,11 @@ class LSTMUnit(Layer):
                 )
         return Inferred([c_prev, c_prev], scratch={"gates": Scratch((rows, 4 * size))})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         (c_prev, x, cont), (c, h) = (array[0] for array in bottoms), (array[0] for array in tops)
         run(lstm_forward, len(c), cont, c_prev, x, None, None, self.scratch.gates, c, h)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         (dc, dh), c_prev, c = (array[0] for array in top_diffs), bottoms[0][0], tops[0][0]
         dc_prev, dx = (None if array is None else array[0] for array in bottom_diffs[:2])
         run(lstm_backward, len(c), None, None, dh, dc, self.scratch.gates, c_prev, c, dx, dc_prev)

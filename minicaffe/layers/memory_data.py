@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..data import Augmentation, Transformer
 from ..errors import DataError, LayerError, plural, shape_text
-from .base import Inferred, Layer, register
+from .base import Arrays, Inferred, Layer, register
 
 _SIZES = ("batch_size", "channels", "height", "width")
 
@@ -26,7 +28,7 @@ class MemoryData(Layer):
 
     more_options = ("transform_param",)
 
-    def setup(self):
+    def setup(self) -> None:
         missing = [name for name in _SIZES if getattr(self.options, name) < 1]
         if missing:
             raise LayerError(f"memory_data_param has no {' and no '.join(missing)}; expected at least 1 of each")
@@ -36,11 +38,11 @@ class MemoryData(Layer):
         self._labels: np.ndarray | None = None
         self._position = self._drawn = 0
 
-    def infer(self):
+    def infer(self) -> Inferred:
         n = self.options.batch_size
         return Inferred([(n, *self._shape), (n,)])
 
-    def reset(self, images, labels) -> None:
+    def reset(self, images: ArrayLike, labels: ArrayLike) -> None:
         """Give the arrays ``images`` (N, channels, height, width) and ``labels`` (N); they are not copied if they
         have the net's type, and may then be changed until they are read. Begins at the first."""
         images = np.asarray(images)
@@ -48,7 +50,7 @@ class MemoryData(Layer):
             raise DataError(f"{self._place()}: images of {shape_text(images.shape)}; expected N x {self._shape_text()}")
         self._take(np.ascontiguousarray(images, self.dtype), labels)
 
-    def add(self, images, labels) -> None:
+    def add(self, images: Iterable[np.ndarray], labels: ArrayLike) -> None:
         """Give N images (C, H, W), which the ``transform_param`` turns into (channels, height, width), and N labels."""
         images = [np.asarray(image) for image in images]
         self._check_count(len(images))
@@ -74,7 +76,7 @@ class MemoryData(Layer):
         self._take(out.astype(self.dtype, copy=False), labels)
         self._drawn += len(images)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         if self._images is None:
             raise DataError(
                 f"{self._place()} has no data; expected its reset(images, labels) or add(images, labels) to be called "
@@ -85,7 +87,7 @@ class MemoryData(Layer):
             top[...] = values[self._position : self._position + n]
         self._position = (self._position + n) % len(self._images)
 
-    def _take(self, images: np.ndarray, labels) -> None:
+    def _take(self, images: np.ndarray, labels: ArrayLike) -> None:
         labels = np.asarray(labels)
         self._check_count(len(images))
         if labels.size != len(images) or labels.ndim < 1 or len(labels) != len(images):

@@ -3,7 +3,7 @@
 from ..kernels._jit import run
 from ..kernels.losses import likelihood_backward
 from ..kernels.softmax import log_loss
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .labels import labelled_items, read_labels
 from .softmax import rows_grain
 
@@ -24,7 +24,7 @@ class MultinomialLogisticLoss(Layer):
     no_gradient = (1,)
     backward_reads = ("bottoms",)
 
-    def infer(self, p, label):
+    def infer(self, p: Shape, label: Shape) -> Inferred:
         self.view = items, _ = labelled_items(p, label)
         scratch = {
             "label": Scratch((items, 1), "int32"),
@@ -33,13 +33,13 @@ class MultinomialLogisticLoss(Layer):
         }
         return Inferred([()], scratch=scratch)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         p, scratch = bottoms[0].reshape(*self.view, 1), self.scratch
         read_labels(bottoms[1], self.view[1], None, scratch.label)
         run(log_loss, len(p), p, scratch.label, p.dtype.type(FLOOR), scratch.loss, scratch.counted, grain=rows_grain(p))
         tops[0].fill(scratch.loss.sum() / len(p))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             p, dp = bottoms[0].reshape(self.view), bottom_diffs[0].reshape(self.view)
             number, label = p.dtype.type, self.scratch.label.reshape(-1)

@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels._jit import distinct, run
 from ..kernels.batch_norm import batch_norm_backward, batch_statistics, normalise
 from ..kernels.mean_removal import remove_mean
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 
 
 @register("MVN", options="mvn_param")
@@ -20,17 +20,17 @@ class MVN(Layer):
 
     in_place = True
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.normalize_variance:
             self.backward_reads = ("tops",)
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         rows = count(x, 0, 1 if self.options.across_channels else 2)
         self.view = (1, rows, count(x) // rows)  # batch normalisation's, each row a channel
         names = ("mean", "variance", "inverse") if self.options.normalize_variance else ()
         return Inferred([x], scratch={name: Scratch((rows,)) for name in names})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(self.view), tops[0].reshape(self.view)
         if not self.options.normalize_variance:
             self._remove_mean(x, y)
@@ -42,7 +42,7 @@ class MVN(Layer):
         np.reciprocal(scratch.inverse, out=scratch.inverse)
         run(normalise, rows, distinct(x, y), scratch.mean, scratch.inverse, y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is None:
             return
         dy, dx = top_diffs[0].reshape(self.view), bottom_diffs[0].reshape(self.view)
@@ -52,6 +52,6 @@ class MVN(Layer):
         else:
             self._remove_mean(dy, dx)
 
-    def _remove_mean(self, x, y):
+    def _remove_mean(self, x: np.ndarray, y: np.ndarray) -> None:
         x, y = x[0], y[0]
         run(remove_mean, len(y), distinct(x, y), y)

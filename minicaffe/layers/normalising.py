@@ -1,5 +1,7 @@
 """What BatchNorm and BN have in common: normalising by statistics, gamma and beta, and the gradients."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..errors import LayerError
@@ -7,7 +9,7 @@ from ..kernels._jit import distinct, run
 from ..kernels.affine import affine_forward, affine_sums
 from ..kernels.batch_norm import batch_norm_backward, batch_statistics, normalise, scale_channels
 from ..proto import caffe_pb2
-from .base import Layer, Scratch, count
+from .base import Arrays, Diffs, Layer, Scratch, Shape, count
 
 ONE = caffe_pb2.FillerParameter(type="constant", value=1)
 
@@ -28,7 +30,7 @@ class Normalising(Layer):
     view = (0, 0, 0)
     """x as (N, C, S): each of C is normalised over N and S."""
 
-    def stored(self):
+    def stored(self) -> tuple[np.ndarray, np.ndarray, float]:
         """The arrays of mean and variance, one number for each of C, and what to multiply both by."""
         mean, variance = (self.params[i].reshape(-1) for i in self.kept[:2])
         return mean, variance, 1.0
@@ -37,20 +39,20 @@ class Normalising(Layer):
         """Take in the batch's statistics, which are in ``scratch``; the variance is the biased one."""
         raise NotImplementedError
 
-    def as_stored(self, mean, variance):
+    def as_stored(self, mean: np.ndarray, variance: np.ndarray) -> Sequence[np.ndarray | float]:
         """What the parameters ``kept`` hold where these are the statistics."""
         raise NotImplementedError
 
     # -- shapes ----------------------------------------------------------------------------------------------
 
-    def see(self, x) -> int:
+    def see(self, x: Shape) -> int:
         """View x by channel; return how many there are."""
         if not x:
             raise LayerError("the bottom has no axes; expected at least 1")
         self.view = (x[0], x[1] if len(x) > 1 else 1, count(x, 2))
         return self.view[1]
 
-    def work(self, x):
+    def work(self, x: Shape) -> dict[str, Scratch]:
         """The work arrays."""
         channels = (self.view[1],)
         more = {"normalised": Scratch(x), "factor": Scratch(channels)} if self.affine else {}
@@ -58,7 +60,7 @@ class Normalising(Layer):
 
     # -- running ---------------------------------------------------------------------------------------------
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(self.view), tops[0].reshape(self.view)
         work, channels = self.scratch, self.view[1]
         normalised = work.normalised.reshape(self.view) if self.affine else y
@@ -73,7 +75,7 @@ class Normalising(Layer):
         if not self.use_stored:
             self.store()
 
-    def _read_stored(self):
+    def _read_stored(self) -> None:
         work = self.scratch
         mean, variance, share = self.stored()
         np.multiply(mean, share, out=work.mean)
@@ -87,14 +89,14 @@ class Normalising(Layer):
         m = self.view[0] * self.view[2]
         self.scratch.variance *= m / (m - 1) if m > 1 else 1.0
 
-    def average(self, fraction) -> None:
+    def average(self, fraction: float) -> None:
         """The stored statistics become fraction old + (1 - fraction) new."""
         for i, new in zip(self.kept, (self.scratch.mean, self.scratch.variance)):
             old = self.params[i].reshape(-1)
             old *= fraction
             old += (1 - fraction) * new
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         work, channels = self.scratch, self.view[1]
         dy, factor, y = top_diffs[0].reshape(self.view), work.inv_std, tops[0]
         if self.affine:
@@ -114,7 +116,7 @@ class Normalising(Layer):
 
     # -- for ``bn_stats`` ------------------------------------------------------------------------------------
 
-    def statistics(self):
+    def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """The stored mean and variance, float64."""
         mean, variance, share = self.stored()
         return self._shaped(mean) * share, self._shaped(variance) * share
@@ -124,9 +126,9 @@ class Normalising(Layer):
         for i in self.kept:
             self.params[i].fill(0)
 
-    def first_statistics(self):
+    def first_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of the one batch since ``clear_statistics``, as they are stored, float64."""
         return self._shaped(self.scratch.mean), self._shaped(self.scratch.variance)
 
-    def _shaped(self, array):
+    def _shaped(self, array: np.ndarray) -> np.ndarray:
         return array.astype(np.float64).reshape(self.params[self.kept[0]].shape)

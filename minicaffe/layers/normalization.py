@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 
-def normalization_mode(loss_param, default: str | None = None) -> str:
+from ..proto import Message
+
+
+def normalization_mode(loss_param: Message, default: str | None = None) -> str:
     """ "FULL", "VALID", "BATCH_SIZE" or "NONE": ``normalization``, or what the older ``normalize`` stands for.
 
     ``default`` is taken where neither is given; None: the schema's own, VALID.
@@ -19,12 +23,12 @@ def normalization_mode(loss_param, default: str | None = None) -> str:
     return loss_param.NormalizationMode.Name(mode)
 
 
-def ignored_label(loss_param) -> int | None:
+def ignored_label(loss_param: Message) -> int | None:
     """``ignore_label``, or None."""
     return loss_param.ignore_label if loss_param.HasField("ignore_label") else None
 
 
-def normaliser(mode: str, outer: int, inner: int, counted) -> float:
+def normaliser(mode: str, outer: int, inner: int, counted: np.ndarray) -> float:
     """FULL: all ``outer * inner`` places; VALID: the sum of ``counted``; BATCH_SIZE: ``outer``; NONE: 1. At least 1."""
     places = {"FULL": outer * inner, "BATCH_SIZE": outer, "NONE": 1}
     return float(max(1, places[mode] if mode in places else counted.sum()))

@@ -6,7 +6,7 @@ from ..errors import LayerError, shape_text
 from ..kernels import normalize as kernels
 from ..kernels._jit import run
 from ..proto import caffe_pb2
-from .base import Inferred, Layer, Param, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register
 
 
 @register("Normalize", options="norm_param")
@@ -22,11 +22,11 @@ class Normalize(Layer):
 
     backward_reads = ("bottoms",)
 
-    def setup(self):
+    def setup(self) -> None:
         if not self.options.eps >= 0:
             raise LayerError(f"eps is {self.options.eps:g}; expected 0 or more")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) < 2:
             raise LayerError(f"bottom has shape {shape_text(x)}; expected at least 2 axes, the channels on axis 1")
         o, self.view = self.options, (x[0], x[1], count(x, 2))
@@ -37,7 +37,7 @@ class Normalize(Layer):
         work |= {"image": Scratch((x[0], 1), "float64"), "total": Scratch((x[1],), "float64")}
         return Inferred([x], [Param("scale", () if o.channel_shared else (x[1],), filler)], work)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y, work = bottoms[0].reshape(self.view), tops[0].reshape(self.view), self.scratch
         sums = self._sums(x, x, None)
         sums += self.options.eps
@@ -45,7 +45,7 @@ class Normalize(Layer):
         work.norm[...] = sums
         run(kernels.normalize_forward, self.view[0] * self.view[1], x, work.norm, self._scale(), y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         x, dy, work = bottoms[0].reshape(self.view), top_diffs[0].reshape(self.view), self.scratch
         dscale = self.param_diffs[0]
         if dscale is not None:
@@ -59,7 +59,7 @@ class Normalize(Layer):
             rows = self.view[0] * self.view[1]
             run(kernels.normalize_backward, rows, dy, x, work.norm, work.dot, self._scale(), dx)
 
-    def _sums(self, a, b, scale):
+    def _sums(self, a: np.ndarray, b: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
         """The sums of scale a b over what one norm covers: (N, places), or (N, 1)."""
         sums = self.scratch.sums
         blocks = -(-self.view[2] // kernels.BLOCK)
@@ -68,5 +68,5 @@ class Normalize(Layer):
             return sums
         return np.sum(sums, axis=1, keepdims=True, out=self.scratch.image)
 
-    def _scale(self):
+    def _scale(self) -> np.ndarray:
         return self.params[0].reshape(-1)

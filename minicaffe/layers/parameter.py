@@ -5,7 +5,7 @@ import numpy as np
 from ..errors import LayerError
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.eltwise import weighted_sum
-from .base import Inferred, Layer, Param, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, register
 from .shapes import checked_shape
 
 
@@ -17,16 +17,16 @@ class Parameter(Layer):
     the parameter's diff; in Caffe both are one blob, so that ``iter_size`` above 1 keeps the last gradient only.
     """
 
-    def infer(self):
+    def infer(self) -> Inferred:
         if not self.options.HasField("shape"):
             raise LayerError("parameter_param has no shape; expected shape { dim: ... }")
         shape = checked_shape(self.options.shape.dim)
         return Inferred([shape], [Param("parameter", shape)])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         np.copyto(tops[0], self.params[0])
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if self.param_diffs[0] is not None:
             sums, dy = self.param_diffs[0].reshape(-1), top_diffs[0].reshape(-1)
             one = dy.dtype.type(1)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 
 from ..kernels.choice import Family
@@ -37,7 +41,7 @@ class Patches:
             into = x[source]
             np.add(into, columns[target], out=into)
 
-    def _parts(self):
+    def _parts(self) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         every = (slice(None), slice(None))
         for tap in np.ndindex(*self.kernel):
             parts = [axis[k] for axis, k in zip(self.axes, tap)]
@@ -72,16 +76,27 @@ class MoreAxes:
         taps = range(1 + lead, 2 + 2 * lead)
         self.order = (0, *taps, *range(1, 1 + lead), 2 + 2 * lead)
 
-    def work_shapes(self, plan) -> dict[str, Shape]:
+    def work_shapes(self, plan: Any) -> dict[str, Shape]:
         images, channels, positions, inner = self.map
         return self.family.work_shapes(plan) | {"columns": self.columns, "map": (images, positions, channels, inner)}
 
-    def forward(self, plan, x, weights, bias, work, y):
+    def forward(
+        self, plan: Any, x: np.ndarray, weights: np.ndarray, bias: np.ndarray, work: SimpleNamespace, y: np.ndarray
+    ) -> None:
         self._unfold(x, work)
         self.family.forward(plan, work.columns.reshape(-1), weights, bias, work, work.map.reshape(-1))
         np.copyto(y.reshape(self.map), work.map.swapaxes(1, 2))
 
-    def backward(self, plan, x, weights, dy, work, dx, dw):
+    def backward(
+        self,
+        plan: Any,
+        x: np.ndarray,
+        weights: np.ndarray,
+        dy: np.ndarray,
+        work: SimpleNamespace,
+        dx: np.ndarray | None,
+        dw: np.ndarray | None,
+    ) -> None:
         np.copyto(work.map.swapaxes(1, 2), dy.reshape(self.map))
         columns, map_diff = work.columns.reshape(-1), work.map.reshape(-1)
         if dw is not None:
@@ -91,5 +106,5 @@ class MoreAxes:
             self.family.backward(plan, columns, weights, map_diff, work, columns, None)
             self.patches.fold(work.columns.transpose(self.order), dx.reshape(self.image))
 
-    def _unfold(self, x, work):
+    def _unfold(self, x: np.ndarray, work: SimpleNamespace) -> None:
         self.patches.unfold(x.reshape(self.image), work.columns.transpose(self.order))

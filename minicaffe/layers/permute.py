@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError, shape_text
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 
 @register("Permute", options="permute_param")
@@ -14,13 +14,13 @@ class Permute(Layer):
     for an axis that x does not have, or that is named twice.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         order = list(self.options.order)
         twice = sorted({axis for axis in order if order.count(axis) > 1})
         if twice:
             raise LayerError(f"order names axis {twice[0]} more than once; expected each axis once")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         order = list(self.options.order)
         if order and max(order) >= len(x):
             raise LayerError(
@@ -30,9 +30,9 @@ class Permute(Layer):
         self.order = (*order, *(axis for axis in range(len(x)) if axis not in order))
         return Inferred([tuple(x[axis] for axis in self.order)])
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         np.copyto(tops[0], bottoms[0].transpose(self.order))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             np.copyto(bottom_diffs[0].transpose(self.order), top_diffs[0])

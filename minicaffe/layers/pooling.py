@@ -1,11 +1,15 @@
 """Pooling: the maximum, the average or a random element of every window of each channel."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from ..errors import LayerError, shape_text
 from ..kernels import pooling as kernels
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.random import stream_key
 from ..kernels.stochastic_pooling import expected_backward, expected_forward, sample_forward
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .shapes import checked_shape
 from .spatial import check_window, per_axis, window_values
 
@@ -29,7 +33,7 @@ class Pooling(Layer):
     or NaN and its gradient writes out of bounds; here it is a LayerError.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         method = type(o).PoolMethod.Name(o.pool)
         self.largest, self.stochastic = method == "MAX", method == "STOCHASTIC"
@@ -51,7 +55,7 @@ class Pooling(Layer):
                 "kernel_size is missing; expected kernel_size, or kernel_h and kernel_w, or global_pooling"
             )
 
-    def _rounds_down(self):
+    def _rounds_down(self) -> bool:
         o = self.options
         floor = o.round_mode == type(o).FLOOR
         if not o.HasField("ceil_mode"):
@@ -63,13 +67,13 @@ class Pooling(Layer):
             )
         return not o.ceil_mode
 
-    def _check_global(self):
+    def _check_global(self) -> None:
         if self.kernel:
             raise LayerError("found a kernel size beside global_pooling; expected one or the other")
         if any(self.pad) or any(s != 1 for s in self.stride):
             raise LayerError("found pad or stride beside global_pooling; expected pad 0 and stride 1")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         inputs = checked_shape(x)[2:]
@@ -88,7 +92,7 @@ class Pooling(Layer):
             scratch["mask"] = Scratch((count(top),), "int32")
         return Inferred([top] * len(self.param.top), (), scratch)
 
-    def _windows(self, size, kernel, stride, pad, padded):
+    def _windows(self, size: int, kernel: int, stride: int, pad: int, padded: bool) -> int:
         room = size + 2 * pad - kernel + (0 if self.floor else stride - 1)
         last = room // stride * stride
         if last < size + pad:
@@ -100,7 +104,7 @@ class Pooling(Layer):
             "expected round_mode: FLOOR"
         )
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y, work = bottoms[0].reshape(-1), tops[0].reshape(-1), self.scratch
         if self.stochastic:
             self._stochastic_forward(x, y)
@@ -113,7 +117,7 @@ class Pooling(Layer):
         if len(tops) == 2:
             run(kernels.as_numbers, mask.size, mask, tops[1].reshape(-1), grain=ELEMENTS)
 
-    def _stochastic_forward(self, x, y):
+    def _stochastic_forward(self, x: np.ndarray, y: np.ndarray) -> None:
         w = self.windows
         if self.phase == "TEST":
             run(expected_forward, w.planes, w, x, y)
@@ -121,7 +125,7 @@ class Pooling(Layer):
             self.forwards += 1
             run(sample_forward, w.planes, w, stream_key(self.seed, self.forwards), x, y, self.scratch.mask)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is None:
             return
         dy, dx, w = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1), self.windows
@@ -132,8 +136,8 @@ class Pooling(Layer):
         else:
             run(kernels.average_backward, kernels.CHUNKS, w, dy, self.scratch.row, dx)
 
-    def state(self):
+    def state(self) -> dict[str, int]:
         return {"forwards": self.forwards} if self.stochastic else {}
 
-    def restore(self, state):
+    def restore(self, state: Mapping[str, int]) -> None:
         self.forwards = state["forwards"]

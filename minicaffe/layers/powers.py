@@ -1,11 +1,14 @@
 """Exp, Log and Power: functions of scale * x + shift. The top has the bottom's shape, which may be any."""
 
 import math
+from typing import Any
+
+import numpy as np
 
 from ..errors import LayerError
 from ..kernels import powers as kernels
 from ..kernels._jit import ELEMENTS, distinct, run
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 
 class _OfLine(Layer):
@@ -13,15 +16,15 @@ class _OfLine(Layer):
 
     in_place = True
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         return Inferred([x])
 
-    def _forward(self, bottoms, tops, kernel, *scalars):
+    def _forward(self, bottoms: Arrays, tops: Arrays, kernel: Any, *scalars: float) -> None:
         x, y = bottoms[0].reshape(-1), tops[0].reshape(-1)
         run(kernel, y.size, distinct(x, y), *scalars, y, grain=ELEMENTS)
 
-    def _backward(self, side, top_diffs, bottom_diffs, kernel, *scalars):
-        dy, dx = top_diffs[0].reshape(-1), bottom_diffs[0].reshape(-1)
+    def _backward(self, side: np.ndarray, dy: np.ndarray, dx: np.ndarray, kernel: Any, *scalars: float) -> None:
+        dy, dx = dy.reshape(-1), dx.reshape(-1)
         run(kernel, dx.size, distinct(dy, dx), side.reshape(-1), *scalars, dx, grain=ELEMENTS)
 
 
@@ -34,16 +37,16 @@ class Exp(_OfLine):
 
     backward_reads = ("tops",)
 
-    def setup(self):
+    def setup(self) -> None:
         factor = _log_of_base(self.options.base)
         self.scale, self.shift = factor * self.options.scale, factor * self.options.shift
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self._forward(bottoms, tops, kernels.exp_forward, self.scale, self.shift)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
-            self._backward(tops[0], top_diffs, bottom_diffs, kernels.exp_backward, self.scale)
+            self._backward(tops[0], top_diffs[0], bottom_diffs[0], kernels.exp_backward, self.scale)
 
 
 @register("Log", options="log_param")
@@ -56,17 +59,17 @@ class Log(_OfLine):
 
     backward_reads = ("bottoms",)
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.base == 1:
             raise LayerError("base is 1, to which there are no logarithms; expected -1 (for e) or another above 0")
         self.numbers = (self.options.scale, self.options.shift, 1 / _log_of_base(self.options.base))
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         self._forward(bottoms, tops, kernels.log_forward, *self.numbers)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
-            self._backward(bottoms[0], top_diffs, bottom_diffs, kernels.log_backward, *self.numbers)
+            self._backward(bottoms[0], top_diffs[0], bottom_diffs[0], kernels.log_backward, *self.numbers)
 
 
 @register("Power", options="power_param")
@@ -77,14 +80,14 @@ class Power(_OfLine):
     by scale x + shift, which at 0 gives NaN, the derivative is taken; in place it keeps x, where Caffe takes y for it.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         options = self.options
         self.line, self.power = (options.scale, options.shift), options.power
         self.constant = _power(options.shift, self.power) if options.scale * self.power == 0 else None
         if self.constant is None and self.power != 1:
             self.backward_reads = ("bottoms",)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         if self.constant is not None:
             tops[0].fill(self.constant)
         elif self.power == 1:
@@ -94,18 +97,18 @@ class Power(_OfLine):
         else:
             self._forward(bottoms, tops, kernels.power_forward, *self.line, self.power)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         dx = bottom_diffs[0]
         if dx is None:
             return
         if self.constant is not None:
             dx.fill(0)
         elif self.power == 1:
-            self._forward(top_diffs, bottom_diffs, kernels.line_forward, self.line[0], 0.0)
+            self._forward(top_diffs, [dx], kernels.line_forward, self.line[0], 0.0)
         elif self.power == 2:
-            self._backward(bottoms[0], top_diffs, bottom_diffs, kernels.square_backward, *self.line)
+            self._backward(bottoms[0], top_diffs[0], dx, kernels.square_backward, *self.line)
         else:
-            self._backward(bottoms[0], top_diffs, bottom_diffs, kernels.power_backward, *self.line, self.power)
+            self._backward(bottoms[0], top_diffs[0], dx, kernels.power_backward, *self.line, self.power)
 
 
 def _log_of_base(base: float) -> float:

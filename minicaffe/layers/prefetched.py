@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..data import Augmentation, BatchReader, Source, Transformer
@@ -10,7 +11,7 @@ from ..data import steady as looks_steady
 from ..data.prefetch import CLOSED
 from ..errors import DataError, LayerError, ProtoError
 from ..proto import read_mean
-from .base import Inferred, Layer
+from .base import Arrays, Inferred, Layer, Shape
 
 
 class PrefetchedLayer(Layer):
@@ -24,7 +25,7 @@ class PrefetchedLayer(Layer):
     reads_files = True
     more_options = ("transform_param",)
 
-    def setup(self):
+    def setup(self) -> None:
         self._source: Any = None  # a Source, once it is open
         self._reader: BatchReader | None = None
         self._closed = False
@@ -56,7 +57,7 @@ class PrefetchedLayer(Layer):
         """Open the source; raise DataError."""
         raise NotImplementedError
 
-    def transformer(self, shape) -> Transformer:
+    def transformer(self, shape: Shape) -> Transformer:
         return Transformer(self.param.transform_param, self.phase, shape, self.find)
 
     def channels(self) -> int | None:
@@ -69,15 +70,15 @@ class PrefetchedLayer(Layer):
 
     # -- the layer ---------------------------------------------------------------------------------------------
 
-    def open(self):
+    def open(self) -> None:
         self._source = self.source_of()
         self._transformer = self.transformer(self._source.shape)
         self.steady = self.dynamic and not self._augmentation.by_lot and looks_steady(self._source)
 
-    def infer(self):
+    def infer(self) -> Inferred:
         return self._tops(self._transformer.output_shape)
 
-    def outline(self):
+    def outline(self) -> Inferred | None:
         transform, mean = self.param.transform_param, self._mean_shape()
         channels, size = self.channels(), self.size()
         if channels is None:
@@ -92,10 +93,10 @@ class PrefetchedLayer(Layer):
             size = (mean[1], mean[2])
         return self._tops((channels, *size)) if size else None
 
-    def reshape(self, bottoms):
+    def reshape(self, bottoms: Arrays) -> Sequence[Shape]:
         return self._tops(self._ahead().peek().images.shape[1:]).tops
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         batch = self._ahead().next()
         for top, values in zip(tops, (batch.images, batch.labels)):
             top[...] = values
@@ -105,19 +106,19 @@ class PrefetchedLayer(Layer):
         """How often the batches given out have passed the last record."""
         return self._reader.wrapped if self._reader else 0
 
-    def state(self):
+    def state(self) -> dict[str, int]:
         return self._ahead().state()
 
-    def restore(self, state):
+    def restore(self, state: Mapping[str, int]) -> None:
         self._ahead().restore(state, self.seed)
 
-    def close(self):
+    def close(self) -> None:
         self._closed = True
         opened = self._reader or self._source  # the reader closes the source
         if opened is not None:
             opened.close()
 
-    def _tops(self, shape) -> Inferred:
+    def _tops(self, shape: Shape) -> Inferred:
         n = self.options.batch_size
         return Inferred([(n, *shape), (n,)][: len(self.param.top)])
 

@@ -4,7 +4,7 @@ from ..errors import LayerError, shape_text
 from ..kernels._jit import ELEMENTS, distinct, run
 from ..kernels.prelu import prelu_backward, prelu_forward, prelu_slope_sums
 from ..proto import caffe_pb2
-from .base import Inferred, Layer, Param, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register
 
 
 @register("PReLU", options="prelu_param")
@@ -18,7 +18,7 @@ class PReLU(Layer):
     in_place = True
     backward_reads = ("bottoms",)
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) < 2:
             raise LayerError(f"bottom has shape {shape_text(x)}; expected at least 2 axes, the channels on axis 1")
         self.view = (x[0], x[1], count(x, 2))
@@ -27,11 +27,11 @@ class PReLU(Layer):
         slope = Param("slope", () if self.options.channel_shared else (x[1],), filler)
         return Inferred([x], [slope], {"total": Scratch((x[1],), "float64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(self.view), tops[0].reshape(self.view)
         run(prelu_forward, self._rows, distinct(x, y), self.params[0].reshape(-1), y, grain=self._grain)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         x, dy, dslope = bottoms[0].reshape(self.view), top_diffs[0].reshape(self.view), self.param_diffs[0]
         if dslope is not None:
             total = self.scratch.total
@@ -42,9 +42,9 @@ class PReLU(Layer):
             run(prelu_backward, self._rows, distinct(dy, dx), x, self.params[0].reshape(-1), dx, grain=self._grain)
 
     @property
-    def _rows(self):
+    def _rows(self) -> int:
         return self.view[0] * self.view[1]
 
     @property
-    def _grain(self):
+    def _grain(self) -> int:
         return -(-ELEMENTS // self.view[2])

@@ -1,9 +1,11 @@
 """PSROIPooling: the average of every bin of regions of interest, each bin from channels of its own."""
 
+import numpy as np
+
 from ..errors import LayerError, plural
 from ..kernels._jit import run
 from ..kernels.roi import roi_average_backward, roi_average_forward
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .roi import check_regions, read_regions
 
 
@@ -21,14 +23,14 @@ class PSROIPooling(Layer):
     backward_reads = ("bottoms",)
     no_gradient = (1,)
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         for field in ("spatial_scale", "output_dim", "group_size"):
             if not getattr(o, field) > 0:
                 found = f"is {getattr(o, field):g}" if o.HasField(field) else "is missing"
                 raise LayerError(f"{field} {found}; expected a positive number")
 
-    def infer(self, x, rois):
+    def infer(self, x: Shape, rois: Shape) -> Inferred:
         regions, o = check_regions(x, rois), self.options
         if x[1] != o.output_dim * o.group_size**2:
             raise LayerError(
@@ -38,16 +40,16 @@ class PSROIPooling(Layer):
         top = (regions, o.output_dim, o.group_size, o.group_size)
         return Inferred([top], (), {"image": Scratch((regions,), "int64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         (x, rois), (y,) = bottoms, tops
         rois = read_regions(rois, len(x), self.scratch.image)
         run(roi_average_forward, len(y), x, rois, self.scratch.image, self._scale(x), y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             dx, rois = bottom_diffs[0], bottoms[1].reshape(-1, 5)
             scale = self._scale(dx)
             run(roi_average_backward, dx.shape[1], top_diffs[0], rois, self.scratch.image, scale, dx)
 
-    def _scale(self, array):
+    def _scale(self, array: np.ndarray) -> np.floating:
         return array.dtype.type(self.options.spatial_scale)

@@ -1,21 +1,23 @@
 """Python: a layer that the user has written in Python, with pycaffe's interface."""
 
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import LayerError, UsageError, did_you_mean
+from ..proto import Message
 from ..user_code import load_module, told
-from .base import ANY, Inferred, Layer, Param, register
+from .base import ANY, Arrays, Diffs, Inferred, Layer, Param, Shape, register
 from .shapes import Sized
 
 
 class UserBlob(Sized):
     """A blob as pycaffe hands it to a Python layer: ``data``, ``diff``, ``reshape`` and the sizes."""
 
-    def __init__(self, shape=()):
+    def __init__(self, shape: Shape = ()) -> None:
         self.data, self.diff = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
 
     def reshape(self, *shape: int) -> None:
@@ -51,21 +53,21 @@ class PythonLayer:
     param_str = ""
     phase = 0
 
-    def __init__(self, param=None):
+    def __init__(self, param: Message = None) -> None:
         """``param`` is the layer's LayerParameter."""
 
-    def setup(self, bottom, top):
+    def setup(self, bottom: Sequence[UserBlob], top: Sequence[UserBlob]) -> None:
         """Check the bottoms, read ``param_str``, add parameters."""
 
-    def reshape(self, bottom, top):
+    def reshape(self, bottom: Sequence[UserBlob], top: Sequence[UserBlob]) -> None:
         """Shape the tops."""
         raise NotImplementedError
 
-    def forward(self, bottom, top):
+    def forward(self, bottom: Sequence[UserBlob], top: Sequence[UserBlob]) -> None:
         """Fill ``top[i].data``."""
         raise NotImplementedError
 
-    def backward(self, top, propagate_down, bottom):
+    def backward(self, top: Sequence[UserBlob], propagate_down: Sequence[bool], bottom: Sequence[UserBlob]) -> None:
         """Fill ``bottom[i].diff`` from ``top[i].diff``."""
         raise NotImplementedError
 
@@ -87,13 +89,13 @@ class Python(Layer):
     dynamic = steady = True
     backward_reads = ("bottoms", "tops")
 
-    def setup(self):
+    def setup(self) -> None:
         for field in ("module", "layer"):
             if not getattr(self.options, field):
                 raise LayerError(f"python_param has no {field}; expected the names of a module and of a class in it")
         self.user: Any = None
 
-    def open(self):
+    def open(self) -> None:
         if self.dtype != "float32":
             raise LayerError(f"the net is {self.dtype}; expected float32 with Python layers")
         cls = self._known() if self.python_path is None else self._loaded()
@@ -130,13 +132,13 @@ class Python(Layer):
         return cls
 
     @property
-    def shown(self):
+    def shown(self) -> Any:
         return self.user
 
-    def begin(self, tops):
+    def begin(self, tops: Arrays) -> None:
         self._lend_params()
 
-    def infer(self, *bottoms):
+    def infer(self, *bottoms: Shape) -> Inferred:
         first = not hasattr(self, "bottom")
         if first:
             self.bottom = [UserBlob(shape) for shape in bottoms]
@@ -148,21 +150,21 @@ class Python(Layer):
         params = [Param(f"blob {i}", blob.shape, blob.data.copy()) for i, blob in enumerate(self.user.blobs)]
         return Inferred([blob.shape for blob in self.top], params)
 
-    def reshape(self, bottoms):
+    def reshape(self, bottoms: Arrays) -> Sequence[Shape]:
         """Runs the user's forward too, which may shape the tops itself; ``forward`` only hands over what came out."""
         self._lend(bottoms)
         self._run("reshape", self.user.reshape, self.bottom, self.top)
         self._run("forward", self.user.forward, self.bottom, self.top)
         return [blob.data.shape for blob in self.top]
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         for top, blob in zip(tops, self.top):
             top[...] = blob.data
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         self._lend(bottoms)
-        for blob, data, diff in zip(self.top, tops, top_diffs):
-            blob.data, blob.diff = data, diff
+        for blob, data, given in zip(self.top, tops, top_diffs):
+            blob.data, blob.diff = data, given
         for blob, diff in zip(self.bottom, bottom_diffs):
             blob.diff = np.zeros(blob.shape, np.float32) if diff is None else diff
         wanted = [diff is not None for diff in bottom_diffs]
@@ -173,7 +175,7 @@ class Python(Layer):
         for blob in self.top:  # the next forward must not write into the net's arrays
             blob.data, blob.diff = np.zeros_like(blob.data), np.zeros_like(blob.data)
 
-    def _lend(self, bottoms) -> None:
+    def _lend(self, bottoms: Arrays) -> None:
         """Let the user's blobs hold the net's arrays."""
         for blob, data in zip(self.bottom, bottoms):
             blob.data = data
@@ -183,7 +185,7 @@ class Python(Layer):
         for blob, data, diff in zip(self.user.blobs, self.params, self.param_diffs):
             blob.data, blob.diff = data, np.zeros_like(data) if diff is None else diff
 
-    def _run(self, what: str, call, *arguments):
+    def _run(self, what: str, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
             result = call(*arguments)
             for blob in [blob for blobs in arguments for blob in blobs if isinstance(blob, UserBlob)]:

@@ -1,12 +1,14 @@
 """What LSTM and RNN have in common: bottoms, the hidden state, and the products around their units."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..errors import LayerError, plural, shape_text
 from ..kernels import inner_product as kernels
 from ..kernels._jit import run
 from ..kernels.affine import affine_forward, affine_sums
-from .base import Inferred, Layer, Param, Scratch, count
+from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count
 from .shapes import checked_shape
 
 
@@ -31,7 +33,7 @@ class Recurrent(Layer):
     hidden: tuple[str, ...] = ("h",)
     gates = 1
 
-    def setup(self):
+    def setup(self) -> None:
         o, bottoms, tops = self.options, len(self.param.bottom), len(self.param.top)
         if o.num_output < 1:
             raise LayerError(f"num_output is {o.num_output}; expected at least 1")
@@ -47,7 +49,7 @@ class Recurrent(Layer):
             raise LayerError(f"found {plural(tops, 'top')} with expose_hidden {word}; expected {1 + exposed}")
         self.with_static = bottoms == 3 + exposed
 
-    def infer(self, x, cont, *others):
+    def infer(self, x: Shape, cont: Shape, *others: Shape) -> Inferred:
         if len(x) < 3:
             raise LayerError(f"bottom 0 has {len(x)} axes; expected at least 3: time, sequences and what they hold")
         steps, rows, *_ = checked_shape(x)
@@ -76,7 +78,7 @@ class Recurrent(Layer):
         exposed = [(1, rows, outputs)] * (len(self.param.top) - 1)
         return Inferred([(steps, rows, outputs), *exposed], params, scratch)
 
-    def _static_inputs(self, rows, static):
+    def _static_inputs(self, rows: int, static: Shape) -> int:
         if len(checked_shape(static)) < 2 or static[0] != rows:
             raise LayerError(
                 f"bottom 2, x_static, has shape {shape_text(static)}; "
@@ -84,7 +86,7 @@ class Recurrent(Layer):
             )
         return count(static, 1)
 
-    def _check_exposed(self, expected, shapes):
+    def _check_exposed(self, expected: Shape, shapes: Sequence[Shape]) -> None:
         for name, shape in zip(self.hidden, shapes):
             if shape != expected:
                 raise LayerError(
@@ -94,25 +96,25 @@ class Recurrent(Layer):
 
     # -- of the types ----------------------------------------------------------------------------------------
 
-    def step(self, t, cont, static):
+    def step(self, t: int, cont: np.ndarray, static: np.ndarray | None) -> None:
         """Fill the state after step t from ``gates`` (what x gives), ``recurrent`` (what h gives) and ``static``."""
         raise NotImplementedError
 
-    def step_back(self, t, after, dh):
+    def step_back(self, t: int, after: tuple[np.ndarray | None, np.ndarray | None], dh: np.ndarray) -> None:
         """Fill ``dgates[t]``; ``after``: cont and the gradient of cont * h of the next step, or Nones."""
         raise NotImplementedError
 
-    def output(self, y):
+    def output(self, y: np.ndarray) -> None:
         """Fill y from all h."""
         raise NotImplementedError
 
-    def output_back(self, y, dy):
+    def output_back(self, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
         """The gradient of all h, without what later steps make of them."""
         raise NotImplementedError
 
     # -- over time -------------------------------------------------------------------------------------------
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         scratch, (steps, rows, outputs, width, inputs, static) = self.scratch, self.sizes
         cont, weights, none = bottoms[1], [param.reshape(-1) for param in self.params], self.params[0].reshape(-1)[:0]
         product, gates = kernels.multiply_transposed, scratch.gates.reshape(-1)
@@ -135,7 +137,7 @@ class Recurrent(Layer):
         for name, top in zip(self.hidden, tops[1:]):
             np.copyto(top[0], getattr(scratch, name)[steps])
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         scratch, (steps, rows, outputs, width, *_) = self.scratch, self.sizes
         cont, weights = bottoms[1], self.params[2 + self.with_static].reshape(-1)
         dh, after = self.output_back(tops[0], top_diffs[0]), (None, None)
@@ -154,7 +156,7 @@ class Recurrent(Layer):
             if diff is not None:
                 diff.fill(0)
 
-    def _parameter_gradients(self, bottoms):
+    def _parameter_gradients(self, bottoms: Arrays) -> None:
         scratch, (steps, rows, outputs, width, inputs, static) = self.scratch, self.sizes
         add, diffs, dgates = kernels.add_transposed_product, self.param_diffs, scratch.dgates.reshape(-1)
         if diffs[0] is not None:
@@ -169,7 +171,7 @@ class Recurrent(Layer):
         if of_h is not None:
             add(width, outputs, steps * rows, dgates, scratch.continued.reshape(-1), scratch, of_h.reshape(-1))
 
-    def _bottom_gradient(self, rows, dgates, weights, dx):
+    def _bottom_gradient(self, rows: int, dgates: np.ndarray, weights: np.ndarray, dx: np.ndarray | None) -> None:
         if dx is not None:
             width, inputs = weights.shape
             weights = weights.reshape(-1)

@@ -18,12 +18,12 @@ class ReLU6(Pointwise):
     forward_kernel = staticmethod(kernels.relu6_forward)
     backward_kernel = staticmethod(kernels.relu6_backward)
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         if not o.threshold > 0:
             raise LayerError(f"threshold is {o.threshold:g}; expected a positive number")
         if not o.negative_slope >= 0:
             raise LayerError(f"negative_slope is {o.negative_slope:g}; expected 0 or more")
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return self.options.negative_slope, self.options.threshold

@@ -1,7 +1,7 @@
 """Reshape: the same numbers under another shape."""
 
 from ..errors import LayerError, shape_text
-from .base import Inferred, Layer, count, register
+from .base import Inferred, Layer, Shape, count, register
 
 
 @register("Reshape", options="reshape_param")
@@ -14,7 +14,7 @@ class Reshape(Layer):
 
     shares = "data+diff"
 
-    def setup(self):
+    def setup(self) -> None:
         self.dims = [int(n) for n in self.options.shape.dim]
         wrong = [n for n in self.dims if n < -1]
         if wrong:
@@ -22,7 +22,7 @@ class Reshape(Layer):
         if self.dims.count(-1) > 1:
             raise LayerError(f"found {self.dims.count(-1)} dimensions of -1; expected at most one")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         start, stop = self._replaced(x)
         dims = [self._copied(x, start + i) if n == 0 else n for i, n in enumerate(self.dims)]
         shape = (*x[:start], *dims, *x[stop:])
@@ -38,7 +38,7 @@ class Reshape(Layer):
             )
         return Inferred([shape])
 
-    def _replaced(self, x):
+    def _replaced(self, x: Shape) -> tuple[int, int]:
         """The first and last + 1 of the axes that go."""
         axis, number, axes = self.options.axis, self.options.num_axes, len(x)
         if not -axes - 1 <= axis <= axes:
@@ -51,7 +51,7 @@ class Reshape(Layer):
             )
         return start, axes if number == -1 else start + number
 
-    def _copied(self, x, axis):
+    def _copied(self, x: Shape, axis: int) -> int:
         if axis >= len(x):
             raise LayerError(f"a dimension of 0 stands for axis {axis} of the bottom, which has {len(x)} axes")
         return x[axis]

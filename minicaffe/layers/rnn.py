@@ -1,11 +1,13 @@
 """RNN: the plain recurrent layer."""
 
+import numpy as np
+
 from ..kernels import inner_product as kernels
 from ..kernels._jit import ELEMENTS, distinct, run
 from ..kernels.activations import tanh_backward, tanh_forward
 from ..kernels.affine import affine_sums
 from ..kernels.recurrent import rnn_backward, rnn_forward
-from .base import Param, Scratch, register
+from .base import Inferred, Param, Scratch, Shape, register
 from .recurrent import Recurrent
 
 
@@ -22,29 +24,29 @@ class RNN(Recurrent):
 
     backward_reads = ("bottoms", "tops")
 
-    def infer(self, x, cont, *others):
+    def infer(self, x: Shape, cont: Shape, *others: Shape) -> Inferred:
         inferred = super().infer(x, cont, *others)
         outputs, options = self.options.num_output, self.options
-        inferred.params.append(Param("weights_o", (outputs, outputs), options.weight_filler))
-        inferred.params.append(Param("bias_o", (outputs,), options.bias_filler))
-        inferred.scratch.update({name: Scratch(inferred.tops[0]) for name in ("dsum", "dh")})
-        return inferred
+        weights = Param("weights_o", (outputs, outputs), options.weight_filler)
+        bias = Param("bias_o", (outputs,), options.bias_filler)
+        more = {name: Scratch(inferred.tops[0]) for name in ("dsum", "dh")}
+        return Inferred(inferred.tops, (*inferred.params, weights, bias), {**inferred.scratch, **more})
 
-    def step(self, t, cont, static):
+    def step(self, t: int, cont: np.ndarray, static: np.ndarray | None) -> None:
         s = self.scratch
         run(rnn_forward, len(cont), s.gates[t], s.recurrent, static, s.h[t + 1])
 
-    def step_back(self, t, after, dh):
+    def step_back(self, t: int, after: tuple[np.ndarray | None, np.ndarray | None], dh: np.ndarray) -> None:
         s = self.scratch
         run(rnn_backward, len(dh), *after, dh, s.h[t + 1], s.dgates[t])
 
-    def output(self, y):
+    def output(self, y: np.ndarray) -> None:
         steps, rows, outputs, *_ = self.sizes
         h, weights, y = self.scratch.h[1:].reshape(-1), self.params[-2].reshape(-1), y.reshape(-1)
         kernels.multiply_transposed(steps * rows, outputs, outputs, h, weights, self.params[-1], self.scratch, y)
         run(tanh_forward, y.size, None, y, grain=ELEMENTS)
 
-    def output_back(self, y, dy):
+    def output_back(self, y: np.ndarray, dy: np.ndarray) -> np.ndarray:
         s, (steps, rows, outputs, *_) = self.scratch, self.sizes
         dsum, weights, dh = s.dsum.reshape(-1), self.params[-2].reshape(-1), s.dh.reshape(-1)
         dy = dy.reshape(-1)

@@ -3,7 +3,7 @@
 from ..errors import LayerError
 from ..kernels._jit import run
 from ..kernels.roi import roi_max_backward, roi_max_forward
-from .base import Inferred, Layer, Scratch, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .roi import check_regions, read_regions
 
 
@@ -20,7 +20,7 @@ class ROIPooling(Layer):
 
     no_gradient = (1,)
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         for field in ("pooled_h", "pooled_w"):
             if getattr(o, field) < 1:
@@ -28,17 +28,17 @@ class ROIPooling(Layer):
         if not o.spatial_scale > 0:
             raise LayerError(f"spatial_scale is {o.spatial_scale:g}; expected a positive number")
 
-    def infer(self, x, rois):
+    def infer(self, x: Shape, rois: Shape) -> Inferred:
         top = (check_regions(x, rois), x[1], self.options.pooled_h, self.options.pooled_w)
         return Inferred([top], (), {"where": Scratch(top, "int64"), "image": Scratch(top[:1], "int64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         (x, rois), (y,), work = bottoms, tops, self.scratch
         rois = read_regions(rois, len(x), work.image)
         scale = x.dtype.type(self.options.spatial_scale)
         run(roi_max_forward, y.shape[0] * y.shape[1], x, rois, work.image, scale, y, work.where)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             dx, work = bottom_diffs[0], self.scratch
             run(roi_max_backward, dx.shape[1], top_diffs[0], work.image, work.where, dx)

@@ -1,9 +1,11 @@
 """Scale: multiply by a factor along chosen axes; optionally add a bias."""
 
+import numpy as np
+
 from ..kernels._jit import distinct, run
 from ..kernels.affine import affine_forward, affine_sums
 from ..proto import caffe_pb2
-from .base import Inferred, Layer, Param, register
+from .base import Arrays, Diffs, Inferred, Layer, Param, Shape, register
 from .shapes import around_axis, spanned_axes, spanned_by
 
 
@@ -19,7 +21,7 @@ class Scale(Layer):
     in_place = True
     backward_reads = ("bottoms",)
 
-    def infer(self, x, *other):
+    def infer(self, x: Shape, *other: Shape) -> Inferred:
         options = self.options
         if other:
             start, stop = spanned_by(x, options.axis, other[0])
@@ -35,12 +37,12 @@ class Scale(Layer):
             params.append(Param("beta", x[start:stop], options.bias_filler))
         return Inferred([x], params)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, y = bottoms[0].reshape(self.view), tops[0].reshape(self.view)
         beta = self.params[-1].reshape(-1) if self.options.bias_term else None
         run(affine_forward, y.size // self.view[2], distinct(x, y), self._gamma(bottoms), beta, y)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         x, dy = bottoms[0].reshape(self.view), top_diffs[0].reshape(self.view)
         dgamma = bottom_diffs[1] if len(bottoms) > 1 else self.param_diffs[0]
         dbeta = self.param_diffs[-1] if self.options.bias_term else None
@@ -52,9 +54,9 @@ class Scale(Layer):
             dx = bottom_diffs[0].reshape(self.view)
             run(affine_forward, dx.size // self.view[2], distinct(dy, dx), self._gamma(bottoms), None, dx)
 
-    def _gamma(self, bottoms):
+    def _gamma(self, bottoms: Arrays) -> np.ndarray:
         return (bottoms[1] if len(bottoms) > 1 else self.params[0]).reshape(-1)
 
 
-def _flat(array):
+def _flat(array: np.ndarray | None) -> np.ndarray | None:
     return None if array is None else array.reshape(-1)

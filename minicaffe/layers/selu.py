@@ -16,12 +16,12 @@ class SELU(Pointwise):
 
     forward_kernel, backward_kernel = staticmethod(kernels.selu_forward), staticmethod(kernels.selu_backward)
 
-    def setup(self):
+    def setup(self) -> None:
         for field, value in zip(("lambda", "alpha"), self.scalars()):
             if not value > 0:
                 raise LayerError(f"{field} is {value:g}; expected a positive number")
 
-    def scalars(self):
+    def scalars(self) -> tuple[float, ...]:
         return getattr(self.options, "lambda"), self.options.alpha
 
 

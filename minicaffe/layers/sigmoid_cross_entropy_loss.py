@@ -5,7 +5,7 @@ import math
 from ..errors import LayerError, shape_text
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.losses import BLOCK, sigmoid_cross_entropy_backward, sigmoid_cross_entropy_forward
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .normalization import ignored_label, normaliser, normalization_mode
 
 
@@ -24,12 +24,12 @@ class SigmoidCrossEntropyLoss(Layer):
     no_gradient = (1,)
     backward_reads = ("bottoms",)
 
-    def setup(self):
+    def setup(self) -> None:
         self.normalization = normalization_mode(self.param.loss_param, default="BATCH_SIZE")
         ignored = ignored_label(self.param.loss_param)
         self.ignored = math.nan if ignored is None else float(ignored)
 
-    def infer(self, x, target):
+    def infer(self, x: Shape, target: Shape) -> Inferred:
         if not x or x[:1] != target[:1] or count(x) != count(target):
             raise LayerError(
                 f"compares {shape_text(x)} with targets of {shape_text(target)}; "
@@ -39,13 +39,13 @@ class SigmoidCrossEntropyLoss(Layer):
         blocks = (-(-count(x) // BLOCK),)
         return Inferred([()], scratch={"loss": Scratch(blocks, "float64"), "counted": Scratch(blocks, "int64")})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x, target = (bottom.reshape(-1) for bottom in bottoms)
         loss, counted = self.scratch.loss, self.scratch.counted
         run(sigmoid_cross_entropy_forward, loss.size, x, target, self.ignored, loss, counted)
         tops[0].fill(loss.sum() / self._normaliser())
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             x, target, dx = (array.reshape(-1) for array in (*bottoms, bottom_diffs[0]))
             factor = dx.dtype.type(float(top_diffs[0]) / self._normaliser())

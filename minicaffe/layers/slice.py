@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from ..errors import LayerError, plural
-from .base import Inferred, Layer, axis_index, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, axis_index, count, register
 
 
 @register("Slice", options="slice_param", tops=(1, None))
@@ -18,7 +18,7 @@ class Slice(Layer):
     Departure: a last ``slice_point`` at the end of the axis, which makes an empty top, is a LayerError.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         if self.options.HasField("axis") and self.options.HasField("slice_dim"):
             raise LayerError("found both axis and slice_dim; expected one of them")
         points, tops = list(self.options.slice_point), len(self.param.top)
@@ -27,7 +27,7 @@ class Slice(Layer):
                 f"found {plural(len(points), 'slice_point')} for {plural(tops, 'top')}; expected {tops - 1}"
             )
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         old = self.options.HasField("slice_dim")
         field = "slice_dim" if old else "axis"
         axis = axis_index(getattr(self.options, field), len(x), field)
@@ -37,7 +37,7 @@ class Slice(Layer):
         self.spans = [(start * inner, stop * inner) for start, stop in cuts]
         return Inferred([(*x[:axis], stop - start, *x[axis + 1 :]) for start, stop in cuts])
 
-    def _cuts(self, axis, size):
+    def _cuts(self, axis: int, size: int) -> list[tuple[int, int]]:
         points, tops = list(self.options.slice_point), len(self.param.top)
         if not points:
             if size % tops:
@@ -51,12 +51,12 @@ class Slice(Layer):
             )
         return cuts
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         x = bottoms[0].reshape(self.outer, -1)
         for y, (start, stop) in zip(tops, self.spans):
             np.copyto(y.reshape(self.outer, -1), x[:, start:stop])
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             dx = bottom_diffs[0].reshape(self.outer, -1)
             for dy, (start, stop) in zip(top_diffs, self.spans):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels._jit import run
 from ..kernels.softmax import log_loss, softmax_loss_backward
-from .base import Inferred, Layer, Scratch, axis_index, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, axis_index, register
 from .labels import check_label_count, read_labels
 from .normalization import ignored_label, normaliser, normalization_mode
 from .shapes import around_axis
@@ -29,11 +29,11 @@ class SoftmaxWithLoss(Layer):
     more_options = ("loss_param",)
     no_gradient = (1,)
 
-    def setup(self):
+    def setup(self) -> None:
         self.normalization = normalization_mode(self.param.loss_param)
         self.ignored = ignored_label(self.param.loss_param)
 
-    def infer(self, x, label):
+    def infer(self, x: Shape, label: Shape) -> Inferred:
         axis = axis_index(self.options.axis, len(x))
         check_label_count(x, label, axis)
         self.view = outer, classes, inner = around_axis(x, axis)
@@ -47,7 +47,7 @@ class SoftmaxWithLoss(Layer):
         }
         return Inferred([(), x][: len(self.param.top)], scratch=scratch)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         scratch, (outer, classes, _) = self.scratch, self.view
         read_labels(bottoms[1], classes, self.ignored, scratch.label)
         probability = scratch.probability
@@ -67,7 +67,7 @@ class SoftmaxWithLoss(Layer):
         if len(tops) > 1:
             np.copyto(tops[1].reshape(self.view), probability)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is not None:
             dx = bottom_diffs[0].reshape(self.view)
             factor = dx.dtype.type(float(top_diffs[0]) / self._normaliser())

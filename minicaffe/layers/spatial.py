@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import LayerError, plural, shape_text
+from ..proto import Message
 from .base import Shape, count
 
 LARGEST_WINDOW = 2**18
 
 
-def window_values(options, field: str, least: int, two_fields: str | None = None) -> tuple[int, ...]:
+def window_values(options: Message, field: str, least: int, two_fields: str | None = None) -> tuple[int, ...]:
     """The values of ``field``, one per axis or one for all; empty if unset.
 
     ``two_fields`` is the stem of the two fields that may stand instead, such as "kernel" for kernel_h and
@@ -77,7 +78,7 @@ class Window:
 class WindowOptions:
     """What ``convolution_param`` says of its window. Raises LayerError for what is wrong whatever the shapes are."""
 
-    def __init__(self, options):
+    def __init__(self, options: Message) -> None:
         self.options = options
         self.kernel = window_values(options, "kernel_size", 1, "kernel")
         self.stride = window_values(options, "stride", 1, "stride")

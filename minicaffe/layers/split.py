@@ -4,7 +4,7 @@ import numpy as np
 
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.eltwise import weighted_sum
-from .base import Inferred, Layer, register
+from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 
 @register("Split", tops=(1, None))
@@ -13,10 +13,10 @@ class Split(Layer):
 
     shares = "data"
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         return Inferred([x] * len(self.param.top))
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         if bottom_diffs[0] is None:
             return
         dx, (first, *others) = bottom_diffs[0].reshape(-1), (diff.reshape(-1) for diff in top_diffs)

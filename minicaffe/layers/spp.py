@@ -1,5 +1,6 @@
 """SPP: spatial pyramid pooling, so many numbers whatever the size of the planes."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ from ..errors import LayerError, shape_text
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.eltwise import weighted_sum
 from ..proto import caffe_pb2
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .pooling import Pooling
 from .shapes import checked_shape
 
@@ -24,14 +25,14 @@ class SPP(Layer):
     outside the plane.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         if o.pyramid_height < 1:
             raise LayerError(f"pyramid_height is {o.pyramid_height}; expected at least 1")
         if o.pool not in (o.MAX, o.AVE):
             raise LayerError(f"pool is {o.PoolMethod.Name(o.pool)}; expected MAX or AVE")
 
-    def infer(self, x):
+    def infer(self, x: Shape) -> Inferred:
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         checked_shape(x)
@@ -50,7 +51,7 @@ class SPP(Layer):
             return Inferred([(x[0], stop)], scratch=scratch)
         return Inferred([(*x[:2], 1, 1)], scratch=scratch)
 
-    def _pooling(self, bins, height, width):
+    def _pooling(self, bins: int, height: int, width: int) -> Pooling:
         param = caffe_pb2.LayerParameter(type="Pooling", bottom=["x"], top=["y"])
         options = param.pooling_param
         options.pool = options.PoolMethod.Value(self.options.PoolMethod.Name(self.options.pool))
@@ -67,7 +68,7 @@ class SPP(Layer):
             setattr(options, f"pad_{axis}", pad)
         return Pooling(param, self.phase)
 
-    def _each_level(self, whole):
+    def _each_level(self, whole: np.ndarray) -> Iterator[tuple[Pooling, np.ndarray, np.ndarray, np.ndarray]]:
         """Each level's Pooling, an array for its numbers, and where these lie in ``whole``."""
         flat = whole.reshape(len(whole), -1)
         for pooling, names, shape, start, stop in self.levels:
@@ -75,12 +76,12 @@ class SPP(Layer):
             pooled = self.scratch.pooled[: count(shape)].reshape(shape)
             yield pooling, pooled, pooled.reshape(len(flat), -1), flat[:, start:stop]
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         for pooling, pooled, rows, place in self._each_level(tops[0]):
             pooling.forward(bottoms, [pooled])
             np.copyto(place, rows)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         dx = bottom_diffs[0]
         if dx is None:
             return

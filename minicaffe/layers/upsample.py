@@ -8,7 +8,7 @@ from ..errors import DataError, LayerError, shape_text
 from ..kernels import upsample as kernels
 from ..kernels._jit import ELEMENTS, run
 from ..kernels.labels import WRONG, class_indices
-from .base import Inferred, Layer, Scratch, count, register
+from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .shapes import checked_shape
 
 
@@ -23,7 +23,7 @@ class Upsample(Layer):
     bottom. LayerError for options that do not fit, DataError for a mask that is no place of the top.
     """
 
-    def setup(self):
+    def setup(self) -> None:
         o = self.options
         self.size = self._pair("upsample", 2)
         self.scale = self._pair("scale", 1) or (o.scale, o.scale)
@@ -38,7 +38,7 @@ class Upsample(Layer):
             if less and scale != 2:
                 raise LayerError(f"pad_out_{side} needs a scale of 2; found {scale}")
 
-    def _pair(self, stem, least):
+    def _pair(self, stem: str, least: int) -> tuple[int, int] | None:
         given = [self.options.HasField(f"{stem}_{side}") for side in "hw"]
         values = getattr(self.options, f"{stem}_h"), getattr(self.options, f"{stem}_w")
         if any(given) and not all(given):
@@ -47,7 +47,7 @@ class Upsample(Layer):
             raise LayerError(f"{stem}_h and {stem}_w are {values[0]} and {values[1]}; expected at least {least}")
         return values if all(given) else None
 
-    def infer(self, x, *mask):
+    def infer(self, x: Shape, *mask: Shape) -> Inferred:
         if len(x) != 4:
             raise LayerError(f"the bottom is {shape_text(x)}; expected 4 axes: N x C x H x W")
         if mask and mask[0] != x:
@@ -57,7 +57,7 @@ class Upsample(Layer):
         self.planes, self.inputs, self.outputs = x[0] * x[1], x[2:], tuple(outputs)
         return Inferred([(*x[:2], *outputs)], scratch={"index": Scratch(x, "int64")} if mask else {})
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms: Arrays, tops: Arrays) -> None:
         if len(bottoms) < 2:
             run(kernels.repeat_forward, self.planes, self._planes(bottoms[0]), *self.scale, self._planes(tops[0]))
             return
@@ -72,7 +72,7 @@ class Upsample(Layer):
         rows = [array.reshape(self.planes, -1) for array in (bottoms[0], index, tops[0])]
         run(kernels.unpool_forward, self.planes, *rows)
 
-    def backward(self, bottoms, tops, top_diffs, bottom_diffs):
+    def backward(self, bottoms: Arrays, tops: Arrays, top_diffs: Arrays, bottom_diffs: Diffs) -> None:
         dy, dx = top_diffs[0], bottom_diffs[0]
         if len(bottoms) > 1 and bottom_diffs[1] is not None:
             bottom_diffs[1].fill(0)  # the Pooling that made the mask has parameters below it
@@ -84,5 +84,5 @@ class Upsample(Layer):
             rows = [array.reshape(self.planes, -1) for array in (dy, self.scratch.index, dx)]
             run(kernels.unpool_backward, self.planes, *rows)
 
-    def _planes(self, array):
+    def _planes(self, array: np.ndarray) -> np.ndarray:
         return array.reshape(self.planes, *array.shape[2:])

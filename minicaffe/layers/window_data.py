@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data import Transformer, WindowOptions, WindowSource, mean_of, read_windows
+from ..data import Source, Transformer, WindowOptions, WindowSource, mean_of, read_windows
 from ..errors import DataError, LayerError, did_you_mean, shape_text
 from ..proto import caffe_pb2
-from .base import register
+from .base import Shape, register
 from .prefetched import PrefetchedLayer
 
 _MODES = ("warp", "square")
@@ -30,7 +30,7 @@ class WindowData(PrefetchedLayer):
     expected_source = "a window file"
     augments = False
 
-    def setup(self):
+    def setup(self) -> None:
         super().setup()
         options, size = self.options, self.param.transform_param.crop_size
         if not size:
@@ -42,7 +42,7 @@ class WindowData(PrefetchedLayer):
         if not 0 <= options.fg_fraction <= 1:
             raise LayerError(f"fg_fraction is {options.fg_fraction:g}; expected 0 to 1")
 
-    def source_of(self):
+    def source_of(self) -> Source:
         options, transform = self.options, self.param.transform_param
         return WindowSource(
             read_windows(self.find(options.source)),
@@ -63,10 +63,10 @@ class WindowData(PrefetchedLayer):
             self.find,
         )
 
-    def channels(self):
+    def channels(self) -> int | None:
         return 3
 
-    def transformer(self, shape):
+    def transformer(self, shape: Shape) -> Transformer:
         return Transformer(caffe_pb2.TransformationParameter(), self.phase, shape)  # the source has done it all
 
     def _mean(self) -> np.ndarray | None:
