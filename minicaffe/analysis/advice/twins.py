@@ -32,7 +32,8 @@ def _written(state: State) -> dict[tuple, Site]:
     found: dict[tuple, Site] = {}
     for site in state.of_type(*_TYPES):
         tops = (site.type, *site.param.top)
-        found[(*tops, sum(place[:-1] == tops for place in found))] = site
+        place = (*tops, sum(other[:-1] == tops for other in found))
+        found[place] = site
     return found
 
 
