@@ -6,6 +6,7 @@ import html
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..data.images import read_file
 from ..errors import DataError, UsageError, plural
@@ -54,7 +55,7 @@ class Inspection:
 
 
 def inspect_net(
-    net,
+    net: Any,
     layers: Iterable[str] | None = None,
     *,
     item: int = 0,
@@ -121,7 +122,7 @@ def _unnamed(names: Sequence[str], predictions: Sequence[Prediction]) -> list[st
     return [f"There are {plural(len(names), 'name')} for {predictions[0].of} classes: the names may be of others."]
 
 
-def _batch(net) -> int | None:
+def _batch(net: Any) -> int | None:
     """Items in the first blob that comes from outside."""
     for node in net.graph.nodes:
         if not node.bottoms and node.tops:

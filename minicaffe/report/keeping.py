@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ __all__ = ["kept"]
 
 
 @contextmanager
-def kept(net) -> Iterator[None]:
+def kept(net: Any) -> Iterator[None]:
     """Put back, when the block ends: statistics, parameter gradients, hidden states, data positions, inputs.
 
     Within the block the gradients of parameters begin as zeros. Blobs other than overwritten inputs keep what the
@@ -35,6 +36,6 @@ def kept(net) -> Iterator[None]:
     finally:
         for array, copy in zip(arrays, copies):
             array[...] = copy
-        for diff, copy in zip(diffs, held):
-            diff[...] = 0 if copy is None else copy
+        for diff, old in zip(diffs, held):
+            diff[...] = 0 if old is None else old
         net.restore_state(state)

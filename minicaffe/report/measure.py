@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from .keeping import kept
 from .numbers import channel_moments, channel_shares, numbers_of
 from .predictions import predictions
 from .views import Views
+
+if TYPE_CHECKING:
+    from ..graph.facts import ParamFact
+    from ..layers.base import Layer
 
 __all__ = ["Measured", "measure"]
 
@@ -36,7 +41,7 @@ class Measured:
     images: tuple[Picture, ...]
 
 
-def measure(net, names: Iterable[str] | None, item: int, rgb: bool, gradients: bool) -> Measured:
+def measure(net: Any, names: Iterable[str] | None, item: int, rgb: bool, gradients: bool) -> Measured:
     """Run ``net`` and look at the layers called ``names``, all where None; the net is put back as it was.
 
     ``item`` is the one of the batch whose activations are drawn. UsageError for a layer that the net does not have.
@@ -51,7 +56,7 @@ def measure(net, names: Iterable[str] | None, item: int, rgb: bool, gradients: b
         return Measured(net.loss if losses else None, look.found(), predictions(net), look.images)
 
 
-def _wanted(net, names: Iterable[str] | None) -> list[str]:
+def _wanted(net: Any, names: Iterable[str] | None) -> list[str]:
     known = [node.name for node in net.graph.nodes if node.type != "Split"]
     if names is None:
         return known
@@ -65,7 +70,7 @@ def _wanted(net, names: Iterable[str] | None) -> list[str]:
 class _Look:
     """Is told of each layer, and notes what there is to see at that moment."""
 
-    def __init__(self, net, wanted: list[str], views: Views):
+    def __init__(self, net: Any, wanted: list[str], views: Views) -> None:
         self._net, self._views = net, views
         self._wanted = dict.fromkeys(wanted)
         views.share_out(len(wanted))
@@ -139,13 +144,13 @@ def _public_name(graph: Graph, value: int) -> str:
     return graph.values[value].name
 
 
-def _param(fact, layer, index: int, ran: bool) -> ParamFacts:
+def _param(fact: ParamFact, layer: Layer, index: int, ran: bool) -> ParamFacts:
     diff = layer.param_diffs[index] if ran and fact.learned else None
     gradient = None if diff is None else numbers_of(diff)
     return ParamFacts(index, fact.label, fact.learned, fact.lr_mult, numbers_of(layer.params[index]), gradient)
 
 
-def _norm(layer, x: np.ndarray) -> Norm:
+def _norm(layer: Layer, x: np.ndarray) -> Norm:
     mean, variance, factor = (np.array(blob, np.float64) for blob in layer.params)
     share = 1 / factor[0] if factor[0] else 0.0
     batch_mean, batch_variance = channel_moments(x)
@@ -179,7 +184,7 @@ def _units(node: Node, y: np.ndarray) -> Units | None:
     return Units(kind, share, tuple(np.flatnonzero(share == 1).tolist()), y.size // y.shape[1])
 
 
-def _formula(layer) -> str:
+def _formula(layer: Layer) -> str:
     """The first paragraph of the layer's own description."""
     first = (type(layer).__doc__ or "").strip().split("\n\n")[0]
     return " ".join(first.split()).split(" Source: ")[0].replace("``", "")

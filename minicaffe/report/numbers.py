@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def channel_moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, variance / max(1, places - 1)
 
 
-def channel_shares(y: np.ndarray, holds) -> np.ndarray:
+def channel_shares(y: np.ndarray, holds: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """For each channel the share of its numbers for which ``holds`` (array to truths) does."""
     found = sum(np.count_nonzero(holds(block), (0, 2)) for block in _item_blocks(y))
     return found / (y.size // _channels(y))

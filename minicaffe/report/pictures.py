@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .facts import Picture
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["ANCHORS", "color_tiles", "extremes", "fitting", "number_tiles", "png_bytes"]
 
@@ -119,7 +123,7 @@ def _shrunk(tile: np.ndarray, side: int) -> np.ndarray:
     return tile
 
 
-def _sheet(tiles: np.ndarray, columns: int, gap) -> np.ndarray:
+def _sheet(tiles: np.ndarray, columns: int, gap: ArrayLike) -> np.ndarray:
     """Tiles (n, h, w, ...) in rows of ``columns``, a pixel of ``gap`` between them."""
     n, height, width = tiles.shape[:3]
     rows = -(-n // columns)

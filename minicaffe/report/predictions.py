@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..graph import Node
@@ -12,7 +14,7 @@ __all__ = ["predictions"]
 _ITEMS, _TOP = 8, 5
 
 
-def predictions(net) -> tuple[Prediction, ...]:
+def predictions(net: Any) -> tuple[Prediction, ...]:
     """The five largest probabilities of the first eight items, from the last Softmax over classes; () without one.
 
     A SoftmaxWithLoss counts as one, and its labels as the truth.
@@ -25,7 +27,7 @@ def predictions(net) -> tuple[Prediction, ...]:
     return ()
 
 
-def _scores(net, node: Node) -> np.ndarray | None:
+def _scores(net: Any, node: Node) -> np.ndarray | None:
     """Probabilities (items, classes)."""
     if node.type not in ("Softmax", "SoftmaxWithLoss"):
         return None
@@ -40,7 +42,7 @@ def _scores(net, node: Node) -> np.ndarray | None:
         return x / x.sum(1, keepdims=True)
 
 
-def _truths(net, node: Node, items: int) -> list[int | None]:
+def _truths(net: Any, node: Node, items: int) -> list[int | None]:
     if node.type == "Softmax":
         return [None] * items
     labels = net.value(node.bottoms[1]).data.reshape(-1)[:items]

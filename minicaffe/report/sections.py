@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import plural, shape_text
 from .charts import histogram_svg, norm_charts
-from .facts import LayerFacts, Norm, Numbers, ParamFacts, Units
+from .facts import LayerFacts, Norm, Numbers, ParamFacts, Picture, Units
 from .markup import escape, figure, number, share
 
 __all__ = ["layer_section", "output_shape"]
@@ -53,7 +53,7 @@ def _fold(title: str, body: str, is_open: bool = True) -> str:
     return f'<details class="part"{" open" if is_open else ""}><summary>{title}</summary>{body}</details>'
 
 
-def _part(title: str, picture, name: str) -> str:
+def _part(title: str, picture: Picture | None, name: str) -> str:
     return _fold(title, figure(picture, name)) if picture else ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..graph import Node
@@ -21,7 +23,7 @@ _WEIGHTS = ("Convolution", "ConvolutionDepthwise", "DepthwiseConvolution", "Deco
 class Views:
     """Draws ``item`` of the batch of ``net``; three channels are blue first, unless ``rgb``."""
 
-    def __init__(self, net, item: int, rgb: bool):
+    def __init__(self, net: Any, item: int, rgb: bool) -> None:
         self._net, self._item, self._rgb = net, item, rgb
         self._pixels = _MOST
 
