@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, WeightsError, plural, shape_text
 from .flags import Command, Flag, decimal, height_and_width, one_of, whole
@@ -13,6 +14,13 @@ from .netflags import THREADS, get_ready
 from .nettable import listed, shapes_text
 from .results import Results
 from .tables import number, table, total
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..analysis.summary import Totals
+    from ..importers import Imported
+    from ..proto import NetFile
 
 _READ = {"darknet": ("NET.cfg", "NET.weights"), "keras": ("MODEL",)}
 """By format: the files that are read."""
@@ -45,7 +53,7 @@ def run(options: dict[str, Any]) -> int:
     return 0
 
 
-def _import(options: dict[str, Any], sources: tuple[str, ...]):
+def _import(options: dict[str, Any], sources: tuple[str, ...]) -> Imported:
     from ..importers import import_darknet, import_keras
 
     if options["format"] == "keras":
@@ -73,7 +81,7 @@ def _files(options: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return sources, targets
 
 
-def _show(file, results: Results):
+def _show(file: NetFile, results: Results) -> Totals:
     """Print the layers; GraphError where the net cannot be built."""
     from ..analysis.check import check_net
     from ..analysis.summary import summarise, totals
@@ -95,7 +103,7 @@ def _show(file, results: Results):
     return sums
 
 
-def _run(file, arrays, seed: int, results: Results) -> None:
+def _run(file: NetFile, arrays: Mapping[str, Sequence[np.ndarray]], seed: int, results: Results) -> None:
     """Run the net once on random numbers from 0 to 1, and print what its outputs are like."""
     import numpy as np
 
