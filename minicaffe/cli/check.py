@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, ProtoError, UsageError, did_you_mean
@@ -11,7 +10,7 @@ from .advising import Advice, as_record, closing, show_rules
 from .flags import Command, Flag, comma_list, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE, get_ready
 from .nettable import known, listed, shape_flag, shapes_text, title
-from .results import Results
+from .results import Results, show_notes
 from .tables import number, table, total
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ def run(options: dict[str, Any]) -> int:
     finally:
         advice.show_fixes(results)
     states, notes = found[-1]
-    for note in dict.fromkeys(notes):
-        print(f"minicaffe: note: {note}", file=sys.stderr)
+    show_notes(notes)
     for net, state in states:
         _show(net, state, results, options["level"])
     advice.show(results)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..errors import plural, shape_text
 from .flags import Command, Flag
-from .results import Results
+from .results import Results, show_notes
 from .tables import table
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ def run(options: dict[str, Any]) -> int:
     results = Results(options["json"])
     old, new = options["a"], options["b"]
     found = compare(old, new)
-    for note in found.notes:
-        print(f"minicaffe: note: {note}", file=sys.stderr)
+    show_notes(found.notes)
     for change in found.outside:
         results.record("field", **asdict(change))
         results.text([_change(change, "")])

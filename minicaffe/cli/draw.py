@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import GraphError, UsageError, plural
 from .flags import Command, Flag, one_of
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE, get_ready
-from .results import Results
+from .results import Results, show_notes
 
 if TYPE_CHECKING:
     from ..draw import State
@@ -34,8 +33,7 @@ def run(options: dict[str, Any]) -> int:
     get_ready(options)
     net, out, results = read_net(options["model"]), options["o"], Results(options["json"])
     states, notes = (_checked if options["display_shapes"] else _plain)(net, options)
-    for note in dict.fromkeys([*(f"{net.path}: {note}" for note in net.notes), *notes]):
-        print(f"minicaffe: note: {note}", file=sys.stderr)
+    show_notes([*(f"{net.path}: {note}" for note in net.notes), *notes])
     draw_net_to_file(
         net.param, out, options["rankdir"], display_lrm=options["display_lrm"], dark=options["dark"], states=states
     )

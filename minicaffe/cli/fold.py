@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from ..errors import GraphError, UsageError, WeightsError, plural
 from .flags import Command, Flag, comma_list, decimal, whole
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS, get_ready
 from .nettable import shape_flag
-from .results import Results
+from .results import Results, show_notes
 from .tables import number, table
 
 if TYPE_CHECKING:
@@ -38,12 +37,12 @@ def run(options: dict[str, Any]) -> int:
     results, source, python = Results(options["json"]), read_net(options["model"]), options["allow_python_layers"]
     given = shapes_given(source, {name: shape_flag(name, text) for name, text in options["shape"].items()})
     state = check_net(source, ("TEST",), options["level"], options["stage"], given, python_path=python)[0]
-    _notes(f"{source.path}: {note}" for note in source.notes)
+    show_notes(f"{source.path}: {note}" for note in source.notes)
     if state.problems:
         raise GraphError(state.problems)
     deployed = alone(source, state.outline.incoming(), given, options["level"], state.stages)
     if not _inputs(deployed.net) <= given.keys():
-        _notes(state.notes)
+        show_notes(state.notes)
     net = Net(deployed.net, "TEST", seed=0, python_layers=python)
     _load(net, options["weights"])
     folded = fold(net, options["keep"])
@@ -80,11 +79,6 @@ def _targets(options: dict[str, Any]) -> tuple[str, ...]:
 
 def _inputs(net: NetFile) -> set[str]:
     return {top for layer in net.param.layer if layer.type == "Input" for top in layer.top}
-
-
-def _notes(notes: Iterable[str]) -> None:
-    for note in dict.fromkeys(notes):
-        print(f"minicaffe: note: {note}", file=sys.stderr)
 
 
 def _content(path: str) -> str:

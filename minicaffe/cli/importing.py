@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from ..errors import UsageError, WeightsError, plural, shape_text
 from .flags import Command, Flag, decimal, height_and_width, one_of, whole
 from .netflags import THREADS, get_ready
 from .nettable import listed, shapes_text
-from .results import Results
+from .results import Results, show_notes
 from .tables import number, table, total
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ def run(options: dict[str, Any]) -> int:
     get_ready(options)
     results = Results(options["json"])
     found = _import(options, sources)
-    for note in found.notes:
-        print(f"minicaffe: note: {note}", file=sys.stderr)
+    show_notes(found.notes)
     text = format_text(found.param)
     file = parse_net(text, targets[0])
     sums = _show(file, results)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Any
 
 from ..errors import plural, shape_text
 from .flags import Command, Flag, decimal, in_a_folder, one_of, whole
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE, THREADS, get_ready
-from .results import Results
+from .results import Results, show_notes
 from .tables import table
 
 _TOLERANCE = decimal(lambda x: 0 < x < 1, "a number above 0 and below 1")
@@ -31,8 +30,7 @@ def run(options: dict[str, Any]) -> int:
         with_batch(file, options["batch"])
     python = options["allow_python_layers"]
     with Net(file, "TRAIN", level, stages, seed=options["seed"], python_layers=python) as net:
-        for note in net.notes:
-            print(f"minicaffe: note: {note}", file=sys.stderr)
+        show_notes(net.notes)
         found = initialise(
             net,
             options["method"],
@@ -48,7 +46,7 @@ def run(options: dict[str, Any]) -> int:
     results.text(table(("layer", "type", "weights", "std before", "after", "trials"), rows, 3))
     far = [one.layer for one in found if options["method"] == "lsuv" and abs(one.after - 1) >= options["tolerance"]]
     if far:
-        print(f"minicaffe: note: not within the tolerance after all trials: {', '.join(far)}", file=sys.stderr)
+        show_notes([f"not within the tolerance after all trials: {', '.join(far)}"])
     results.close(
         f"wrote {out}: {options['method']} weights of {plural(len(found), 'layer')}, seed {seed}",
         wrote=out,

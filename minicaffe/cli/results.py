@@ -1,14 +1,21 @@
-"""What goes to stdout: one closing sentence, or with ``--json`` one object per line and no prose."""
+"""What goes to stdout: one closing sentence, or with ``--json`` one object per line and no prose; notes on stderr."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..solver.events import Output
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Remarks on stderr, each once."""
+    for note in dict.fromkeys(notes):
+        print(f"minicaffe: note: {note}", file=sys.stderr)
 
 
 class Results:

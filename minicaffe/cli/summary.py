@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from ..errors import GraphError, WeightsError, plural, shape_text
 from .flags import Command, Flag, one_of, whole
 from .netflags import LAYERS, LEVEL, PYTHON, STAGE, get_ready
 from .nettable import known, listed, shapes_text, title
-from .results import Results
+from .results import Results, show_notes
 from .tables import megabytes, number, table, total
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def run(options: dict[str, Any]) -> int:
     phases = PHASES if options["phase"] == "both" else (options["phase"],)
     where = {"level": options["level"], "stages": options["stage"], "python_path": options["allow_python_layers"]}
     states = check_net(net, phases, **where)
-    _notes([*(f"{net.path}: {note}" for note in net.notes), *(note for state in states for note in state.notes)])
+    show_notes([*(f"{net.path}: {note}" for note in net.notes), *(note for state in states for note in state.notes)])
     problems = list(dict.fromkeys(problem for state in states for problem in state.problems))
     if problems:
         raise GraphError(problems)
@@ -52,11 +51,6 @@ def run(options: dict[str, Any]) -> int:
         _show_weights(options["weights"], statistics(weights), _labels(states), results)
     results.close(f"{net.path}: {', '.join(title(state) for state in states)}", net=net.param.name)
     return 0
-
-
-def _notes(notes: Iterable[str]) -> None:
-    for note in dict.fromkeys(notes):
-        print(f"minicaffe: note: {note}", file=sys.stderr)
 
 
 def _show(net: NetFile, state: Checked, peaks: dict, level: int, results: Results) -> None:

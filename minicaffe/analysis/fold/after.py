@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .affine import Affine, KeptError
 from .before import refuse_pooling
 from .draft import Draft, Op
-from .weights import Edit, refuse_unfit
+from .weights import CONVOLUTIONS, Edit, refuse_unfit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,8 +91,6 @@ def _eltwise(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
 
 def _pooling(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
     refuse_pooling(op, f)
-    if any(array.shape[2:] != (1, 1) for array in (f.scale, f.shift)):
-        raise KeptError("its factors or shifts differ within a channel")
     return into_after(draft, op.tops[0], f)
 
 
@@ -101,11 +99,8 @@ def _reshape(draft: Draft, op: Op, slot: int, f: Affine) -> list[Edit]:
 
 
 _RULES = {
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
     "Concat": _concat,
-    "Convolution": _convolution,
-    "ConvolutionDepthwise": _convolution,
-    "Deconvolution": _convolution,
-    "DepthwiseConvolution": _convolution,
     "Eltwise": _eltwise,
     "Flatten": _reshape,
     "InnerProduct": _inner_product,

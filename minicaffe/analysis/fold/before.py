@@ -6,7 +6,7 @@ import numpy as np
 
 from .affine import Affine, KeptError
 from .draft import Draft, Op
-from .weights import Edit, refuse_unfit
+from .weights import CONVOLUTIONS, Edit, refuse_unfit
 
 
 def into_before(draft: Draft, value: int, f: Affine) -> list[Edit]:
@@ -93,8 +93,6 @@ def _sum(draft: Draft, op: Op, f: Affine, chosen: int, coefficient: float) -> li
 
 def _pooling(draft: Draft, op: Op, f: Affine) -> list[Edit]:
     refuse_pooling(op, f)
-    if any(array.shape[2:] != (1, 1) for array in (f.scale, f.shift)):
-        raise KeptError("its factors or shifts differ within a channel")
     return into_before(draft, op.bottoms[0], f)
 
 
@@ -106,6 +104,8 @@ def refuse_pooling(op: Op, f: Affine) -> None:
         _refuse_negative(op, f)
     elif f.shifts and any(op.layer.pad):
         raise KeptError(f'the average of "{op.name}" (Pooling) beside it counts padding, which a shift does not reach')
+    if any(array.shape[2:] != (1, 1) for array in (f.scale, f.shift)):
+        raise KeptError("its factors or shifts differ within a channel")
 
 
 def _refuse_negative(op: Op, f: Affine) -> None:
@@ -119,11 +119,8 @@ def _reshape(draft: Draft, op: Op, f: Affine) -> list[Edit]:
 
 
 _RULES = {
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
     "Concat": _concat,
-    "Convolution": _convolution,
-    "ConvolutionDepthwise": _convolution,
-    "Deconvolution": _convolution,
-    "DepthwiseConvolution": _convolution,
     "Eltwise": _eltwise,
     "Flatten": _reshape,
     "InnerProduct": _inner_product,

@@ -9,6 +9,8 @@ import numpy as np
 from .affine import KeptError
 from .draft import Op
 
+CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise", "Deconvolution", "DepthwiseConvolution")
+
 
 @dataclass(frozen=True)
 class Edit:
