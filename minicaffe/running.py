@@ -82,10 +82,10 @@ class Running(Numbered):
         parts of a net under the fast plan; DataError for what the data or labels hold.
         """
         self._known(blobs)
-        first, last = self._index(start, 0), self._index(end, None)
+        span = self._part(start, end)
         if inputs:
             self._fill_blobs(self.inputs, inputs, "input", "data")
-        self._forward_told(Span(first, last))
+        self._forward_told(span)
         wanted = self.outputs if end is None else self.top_names[end]
         return {name: self.blobs[name].data for name in dict.fromkeys([*wanted, *(blobs or ())])}
 
@@ -99,10 +99,10 @@ class Running(Numbered):
         the fast plan in phase TEST.
         """
         self._known(diffs)
-        first, last = self._index(end, 0), self._index(start, None)
+        span = self._part(end, start)
         if outputs:
             self._fill_blobs(self.outputs, outputs, "output", "diff")
-        self._backward_told(Span(first, last))
+        self._backward_told(span)
         wanted = self.inputs if end is None else self.bottom_names[end]
         return {name: self.blobs[name].diff for name in dict.fromkeys([*wanted, *(diffs or ())])}
 
@@ -122,6 +122,13 @@ class Running(Numbered):
         with np.errstate(all="ignore"):
             (self._run.backward_checked if self.check_finite else self._run.backward)(span)
 
+    def _part(self, first: str | None, last: str | None) -> Span:
+        """The layers from ``first`` to ``last``, in the order of the file."""
+        span = Span(self._index(first, 0), self._index(last, None))
+        if span.last is not None and span.first > span.last:
+            raise UsageError(f'layer "{first}" stands behind "{last}", so that nothing lies between them')
+        return span
+
     def _index(self, layer: str | None, default: Any) -> Any:
         if layer is None:
             return default
@@ -132,6 +139,8 @@ class Running(Numbered):
             raise UsageError(f'the net has no layer "{layer}"{near}') from None
 
     def _known(self, names: Iterable[str] | None) -> None:
+        if isinstance(names, str):
+            raise UsageError(f"found {names!r}; expected a list of blobs' names")
         for name in names or ():
             if name not in self.blobs:
                 raise UsageError(f'the net has no blob "{name}"{did_you_mean(name, self.blobs)}')

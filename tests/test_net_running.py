@@ -154,6 +154,11 @@ def test_wrong_arguments():
         net.forward(**inputs(3))
     with pytest.raises(UsageError, match='no layer "cnv"; did you mean "conv"'):
         net.forward(start="cnv")
+    for run, start, end in ((net.forward, "ip", "conv"), (net.backward, "conv", "ip")):
+        with pytest.raises(UsageError, match='layer "ip" stands behind "conv", so that nothing lies between them'):
+            run(start=start, end=end)
+    with pytest.raises(UsageError, match="found 'conv'; expected a list of blobs' names"):
+        net.forward("conv")
     with pytest.raises(UsageError, match="expected a MemoryData layer"):
         net.set_input_arrays(np.zeros((4, 1, 1, 1)), np.zeros(4))
 
