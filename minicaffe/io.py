@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .data.datum import read_datum
 from .data.images import read_image
 from .data.interpolation import ORDERS, interpolate
 from .errors import DataError, ProtoError, UsageError, did_you_mean, plural, shape_text
-from .proto import array_from_blob, blob_from_array, caffe_pb2
+from .proto import Message, array_from_blob, blob_from_array, caffe_pb2
 
 __all__ = [
     *("ArrayError", "Transformer", "array_to_blobproto", "array_to_datum", "arraylist_to_blobprotovector_str"),
@@ -30,7 +31,7 @@ class ArrayError(DataError, ValueError):
 # -- messages ------------------------------------------------------------------------------------------------
 
 
-def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
+def blobproto_to_array(blob: Message, return_diff: bool = False) -> np.ndarray:
     """The data, or with ``return_diff`` the diff, of a BlobProto in its shape: float32, float64 if it holds doubles.
 
     A blob of one number needs no shape. Raises ArrayError where shape and numbers do not fit.
@@ -48,7 +49,7 @@ def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
         raise ArrayError(str(error)) from None
 
 
-def _without_numbers(blob: Any) -> Any:
+def _without_numbers(blob: Message) -> Message:
     bare = caffe_pb2.BlobProto()
     for field, value in blob.ListFields():
         if field.name == "shape":
@@ -58,7 +59,7 @@ def _without_numbers(blob: Any) -> Any:
     return bare
 
 
-def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> Any:
+def array_to_blobproto(arr: ArrayLike, diff: ArrayLike | None = None) -> Message:
     """The BlobProto of an array of any shape, and of its ``diff``; numbers are stored as float32."""
     if diff is not None and np.shape(diff) != np.shape(arr):
         raise ArrayError(f"the diff is {shape_text(np.shape(diff))}; expected {shape_text(np.shape(arr))} as the data")
@@ -80,7 +81,7 @@ def blobprotovector_str_to_arraylist(string: bytes) -> list[np.ndarray]:
     return [blobproto_to_array(blob) for blob in vector.blobs]
 
 
-def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
+def array_to_datum(arr: ArrayLike, label: int | np.integer | None = None) -> Message:
     """The Datum of an image (K, H, W): uint8 as bytes, anything else as floats. Raises ArrayError for other shapes."""
     arr = np.asarray(arr)
     if arr.ndim != 3:
@@ -95,7 +96,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
     return datum
 
 
-def datum_to_array(datum: Any) -> np.ndarray:
+def datum_to_array(datum: Message) -> np.ndarray:
     """The image of a Datum, (K, H, W): uint8 (an encoded one blue first), or float32. The label is ``datum.label``.
 
     Raises DataError where shape and numbers do not fit, or an encoded image cannot be read.

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import LayerError, did_you_mean, plural
 from ..layers import Layer, layer_class, layer_types
-from ..proto import caffe_pb2
+from ..proto import Message, caffe_pb2
 
 AUTOMATIC = "(automatic)"
 """How the names of tops begin that the file does not give."""
@@ -82,7 +82,7 @@ def make_layers(
     return drafts
 
 
-def _with_automatic_top(param: Any, before: Sequence[Draft]) -> Any:
+def _with_automatic_top(param: Message, before: Sequence[Draft]) -> Message:
     """A loss without a top has one that no layer can read and no log shows; old files leave it out."""
     if param.top or param.type not in layer_types() or not layer_class(param.type).loss:
         return param
@@ -99,7 +99,7 @@ class _Unknown(Layer):
     in_place = True
 
 
-def _bare(cls: type[Layer], param: Any, phase: str, find: Callable[[str], str]) -> Layer:
+def _bare(cls: type[Layer], param: Message, phase: str, find: Callable[[str], str]) -> Layer:
     """A stand-in for a layer whose options are wrong, so that the wiring of the rest can still be checked."""
     layer = cls.__new__(cls)
     layer.param, layer.name, layer.phase, layer.find = param, param.name, phase, find
@@ -119,7 +119,7 @@ def _arity(type_name: str, what: str, found: int, span: Any) -> str:
     return f"found {plural(found, what)}, expected {expected} for {type_name}"
 
 
-def _extra_fields(draft: Draft, param: Any) -> list[str]:
+def _extra_fields(draft: Draft, param: Message) -> list[str]:
     wrong = []
     if len(param.loss_weight) not in (0, len(param.top)):
         tops = plural(len(param.top), "top")
@@ -132,7 +132,7 @@ def _extra_fields(draft: Draft, param: Any) -> list[str]:
     return wrong
 
 
-def _loss_weights(cls: type[Layer], param: Any) -> tuple[float, ...]:
+def _loss_weights(cls: type[Layer], param: Message) -> tuple[float, ...]:
     if len(param.loss_weight) == len(param.top):
         return tuple(param.loss_weight)
     return tuple(1.0 if cls.loss and i == 0 else 0.0 for i in range(len(param.top)))

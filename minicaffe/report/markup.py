@@ -12,7 +12,7 @@ from .pictures import ANCHORS
 __all__ = ["escape", "figure", "image", "number", "share"]
 
 
-def escape(text: str) -> str:
+def escape(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 

@@ -8,12 +8,11 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
 from ..errors import ProtoError, SolverError, did_you_mean, plural
-from ..proto import NetFile, SolverFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
+from ..proto import Message, NetFile, SolverFile, caffe_pb2, find, net_file, parse_text, read_net, read_solver_file
 from ..proto.schema import is_repeated
 from .extras import read_extras
 from .rates import check_policy
@@ -33,7 +32,7 @@ class NetSource:
 class Definition:
     """A solver's parameters and nets, all checked; ``notes`` are remarks for the user, ``extras`` settings of ours."""
 
-    param: Any
+    param: Message
     folder: str
     train: NetSource
     tests: tuple[NetSource, ...]
@@ -75,7 +74,7 @@ def read_definition(
     return Definition(param, folder, train, tests, tuple(notes), read_extras(source.text, path))
 
 
-def _override(param: Any, key: str, text: str) -> None:
+def _override(param: Message, key: str, text: str) -> None:
     fields = {name: field for name, field in param.DESCRIPTOR.fields_by_name.items() if field.message_type is None}
     if key not in fields:
         raise SolverError(f'--set: a solver has no field "{key}"{did_you_mean(key, fields)}')
@@ -87,7 +86,7 @@ def _override(param: Any, key: str, text: str) -> None:
         param.MergeFrom(parse_text(written, caffe_pb2.SolverParameter, f"--set {key}={text}"))
 
 
-def _check(param: Any) -> None:
+def _check(param: Message) -> None:
     for field, value in param.ListFields():
         if isinstance(value, float) and not math.isfinite(value):
             raise SolverError(f"{field.name} is {value}; expected a finite number")
@@ -156,7 +155,7 @@ def _read_file(field: str, name: str, source: SolverFile, strict: bool) -> NetFi
         raise SolverError(f"{field}: {error}; {where}") from None
 
 
-def _in_state(net: NetFile, phase: str, state: Any) -> NetSource:
+def _in_state(net: NetFile, phase: str, state: Message) -> NetSource:
     """``phase`` and level 0, unless the net's own ``state`` says otherwise, or the solver's, which wins."""
     merged = caffe_pb2.NetState(phase=caffe_pb2.Phase.Value(phase))
     merged.MergeFrom(net.param.state)

@@ -9,6 +9,7 @@ import numpy as np
 from ..bn_stats import ExactTests
 from ..errors import SolverError
 from ..net import Net
+from ..proto import Message
 from ..settings import fresh_seed
 from .definition import Definition, NetSource
 from .events import Output
@@ -17,7 +18,7 @@ from .extras import exact_batches
 _LARGEST_SEED = 2**63 - 1  # what a snapshot can hold
 
 
-def first_seed(param: Any, seed: int | None) -> int:
+def first_seed(param: Message, seed: int | None) -> int:
     """``seed``, or the solver's, or one of the system's."""
     if seed is not None:
         if not 0 <= seed <= _LARGEST_SEED:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..errors import SolverError, did_you_mean
+from ..proto import Message
 
 POLICIES = {
     "fixed": "base_lr",
@@ -29,7 +29,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def check_policy(param: Any) -> None:
+def check_policy(param: Message) -> None:
     """Raise SolverError if ``param`` (a SolverParameter) names no known policy or lacks one of its fields."""
     policy = param.lr_policy
     if policy not in _NEEDS:
@@ -46,7 +46,7 @@ def check_policy(param: Any) -> None:
         raise SolverError(f"stepvalue is {list(param.stepvalue)}; expected iterations in rising order")
 
 
-def current_step(param: Any, iteration: int) -> int:
+def current_step(param: Message, iteration: int) -> int:
     """How many steps the rate has taken: what Caffe keeps in a solver state as ``current_step``."""
     if param.lr_policy == "step":
         return iteration // param.stepsize
@@ -55,7 +55,7 @@ def current_step(param: Any, iteration: int) -> int:
     return 0
 
 
-def learning_rate(param: Any, iteration: int) -> float:
+def learning_rate(param: Message, iteration: int) -> float:
     """The rate of ``iteration`` (counted from 0) under the policy of ``param``, a checked SolverParameter.
 
     Raises SolverError where it is no finite number, as with a gamma above 1 after many steps.
@@ -69,7 +69,7 @@ def learning_rate(param: Any, iteration: int) -> float:
     return rate
 
 
-def _rate(param: Any, iteration: int) -> float:
+def _rate(param: Message, iteration: int) -> float | complex:
     base, gamma, power = param.base_lr, param.gamma, param.power
     policy = param.lr_policy
     if policy in ("step", "multistep"):

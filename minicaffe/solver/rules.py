@@ -8,7 +8,6 @@ parameter with lr_mult 0 going (from its decay alone); so it is here.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ..arena import Arena, Segment, aligned_zeros
 from ..errors import SolverError, did_you_mean
 from ..kernels import update
 from ..kernels._jit import run
+from ..proto import Message
 
 _REGULARIZATIONS = ("L2", "L1")
 
@@ -30,7 +30,7 @@ class SGD:
     slots = 1
     rate_in_history = True
 
-    def __init__(self, param: Any, arena: Arena) -> None:
+    def __init__(self, param: Message, arena: Arena) -> None:
         if param.regularization_type not in _REGULARIZATIONS:
             raise SolverError(
                 f'regularization_type is "{param.regularization_type}"; expected L1 or L2'
@@ -180,7 +180,7 @@ class Adam(SGD):
 RULES = {rule.__name__: rule for rule in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam)}
 
 
-def rule_class(param: Any) -> type[SGD]:
+def rule_class(param: Message) -> type[SGD]:
     """The class of the rule that the solver's ``type`` names; SolverError for an unknown one."""
     if param.type not in RULES:
         raise SolverError(
@@ -189,7 +189,7 @@ def rule_class(param: Any) -> type[SGD]:
     return RULES[param.type]
 
 
-def make_rule(param: Any, arena: Arena) -> SGD:
+def make_rule(param: Message, arena: Arena) -> SGD:
     """The rule that the solver's ``type`` names."""
     return rule_class(param)(param, arena)
 

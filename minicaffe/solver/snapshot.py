@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..errors import SolverError, WeightsError, plural, shape_text
 from ..net import Net
-from ..proto import TrainingState, caffe_pb2, check_size, find, load_h5py, read_training_state, write_training_state
+from ..proto import (
+    Message,
+    TrainingState,
+    caffe_pb2,
+    check_size,
+    find,
+    load_h5py,
+    read_training_state,
+    write_training_state,
+)
 from .rates import current_step
 from .rules import SGD
 
@@ -26,7 +34,7 @@ def snapshot_paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str
     return f"{stem}.caffemodel{end}", f"{stem}.solverstate{end}"
 
 
-def check_form(param: Any, net: Net, rule: SGD) -> None:
+def check_form(param: Message, net: Net, rule: SGD) -> None:
     """Raise SolverError where the form of the snapshots cannot hold them: better now than after hours of training."""
     if wants_hdf5(param):
         load_h5py()
@@ -40,7 +48,7 @@ def check_form(param: Any, net: Net, rule: SGD) -> None:
         raise SolverError(str(error)) from None
 
 
-def wants_hdf5(param: Any) -> bool:
+def wants_hdf5(param: Message) -> bool:
     """Whether a solver's snapshots are HDF5; the schema's default is binary, as Caffe's is."""
     return param.snapshot_format == caffe_pb2.SolverParameter.HDF5
 
@@ -86,7 +94,9 @@ def _owned(net: Net) -> list:
     return [fact for fact in net.graph.params if fact.owner == fact.id]
 
 
-def write_snapshot(param: Any, net: Net, rule: SGD, iteration: int, files: tuple[str, str], resume: Any) -> None:
+def write_snapshot(
+    param: Message, net: Net, rule: SGD, iteration: int, files: tuple[str, str], resume: Message
+) -> None:
     """Write both ``files``, each whole or not at all, the parameters first, in the solver's form."""
     model_file, state_file = files
     hdf5 = wants_hdf5(param)
@@ -101,7 +111,7 @@ def write_snapshot(param: Any, net: Net, rule: SGD, iteration: int, files: tuple
     write_training_state(state_file, state, hdf5)
 
 
-def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequence[float]) -> Any:
+def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequence[float]) -> Message:
     """The message for what Caffe does not keep: ``nets`` are (name, ``Net.state()``) pairs."""
     resume = caffe_pb2.ResumeState(seed=seed, recent_loss=recent_loss)
     for name, states in nets:
@@ -110,7 +120,7 @@ def make_resume(seed: int, nets: Sequence[tuple[str, dict]], recent_loss: Sequen
     return resume
 
 
-def resume_states(resume: Any) -> dict[str, dict[str, dict[str, int]]]:
+def resume_states(resume: Message) -> dict[str, dict[str, dict[str, int]]]:
     """What ``make_resume`` was given: net name -> layer name -> state."""
     nets: dict[str, dict[str, dict[str, int]]] = {}
     for entry in resume.layer:
