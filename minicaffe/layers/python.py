@@ -1,8 +1,9 @@
 """Python: a layer that the user has written in Python, with pycaffe's interface."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,8 @@ class Python(Layer):
 
     The module is loaded from the folder that the user has allowed, and from nowhere else: a prototxt cannot make this
     program run code by itself. Without a folder, a class may be used that the running program has itself derived from
-    ``PythonLayer``, in a module of that name. Tops may change shape in ``reshape`` and ``forward``; float32 only.
+    ``PythonLayer``, in a module of that name, also inside a package, or in the script itself. Tops may change shape in
+    ``reshape`` and ``forward``; float32 only.
     Departures from Caffe: an exception of the user's code becomes a LayerError that names its line;
     ``share_in_parallel`` has no effect.
 
@@ -106,11 +108,17 @@ class Python(Layer):
         self.user.blobs = UserBlobs()
 
     def _known(self) -> type:
-        """A class for layers in a module that the running program has imported itself; nothing is loaded."""
+        """A class for layers in a module that the running program has imported itself; nothing is loaded.
+
+        The module may be the running script itself, or lie in a package that ``module`` does not name.
+        """
         o = self.options
         cls = getattr(sys.modules.get(o.module), o.layer, None)
         if isinstance(cls, type) and issubclass(cls, PythonLayer):
             return cls
+        for cls in _derived(PythonLayer):
+            if cls.__name__ == o.layer and _called(cls.__module__, o.module):
+                return cls
         raise LayerError(
             f"would run the user's code {o.module}.{o.layer}, which is not allowed; "
             f"expected --allow-python-layers FOLDER, with the folder of {o.module.split('.')[0]}.py "
@@ -195,6 +203,21 @@ class Python(Layer):
         except Exception as error:
             o = self.options
             raise LayerError(f"{what} of {o.module}.{o.layer} failed: {told(error)}") from error
+
+
+def _derived(cls: type) -> Iterator[type]:
+    """The classes derived from ``cls``, the youngest first."""
+    own: list[type] = cls.__subclasses__()
+    for derived in reversed(own):
+        yield from _derived(derived)
+        yield derived
+
+
+def _called(module: str, name: str) -> bool:
+    """Whether a loaded module is what a file calls ``name``."""
+    if module == "__main__":
+        return Path(getattr(sys.modules[module], "__file__", None) or "").stem == name
+    return module.endswith(f".{name}")
 
 
 def _of_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Python layers: pycaffe's interface, loaded only from the folder that was allowed."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -185,6 +188,23 @@ def test_a_class_that_the_running_program_has_defined_needs_no_folder(folder):
     np.testing.assert_array_equal(net.blobs["y"].data, 2 * net.blobs["ip"].data)
     with pytest.raises(GraphError, match="which is not allowed"):
         build(folder, text.replace("Double", "Path"), allowed=None)
+
+
+def test_a_class_of_a_package_or_of_the_running_script(folder, tmp_path, monkeypatch):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "inner.py").write_text("from test_python import Double\nclass Twice(Double):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "test_python", sys.modules[__name__])
+    importlib.import_module("package.inner")
+    text = INPUTS + python('layer: "Twice"', ["ip"])
+    net = build(folder, text.replace("own_layers", "inner"), allowed=None)
+    assert type(net.layer_dict["own"]).__module__ == "package.inner"
+    with pytest.raises(GraphError, match=r"inner_two.Twice, which is not allowed"):
+        build(folder, text.replace("own_layers", "inner_two"), allowed=None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/somewhere/script.py", raising=False)
+    monkeypatch.setattr(Double, "__module__", "__main__")
+    net = build(folder, INPUTS + python('layer: "Double"', ["ip"]).replace("own_layers", "script"), allowed=None)
+    assert type(net.layer_dict["own"]) is Double
 
 
 @pytest.mark.parametrize("plan", ["inspect", "fast"])
