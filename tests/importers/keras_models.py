@@ -84,7 +84,11 @@ def randomised(model, seed=0):
         arrays = [random.uniform(-0.6, 0.6, array.shape).astype(np.float32) for array in layer.get_weights()]
         if type(layer).__name__ == "BatchNormalization":
             arrays[-1] = abs(arrays[-1]) + 0.1
+        if type(layer).__name__ == "Normalization":
+            arrays[1:] = [abs(arrays[1]) + 0.1, np.asarray(9, np.int32)]
         layer.set_weights(arrays)
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
     return model
 
 

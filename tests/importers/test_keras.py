@@ -1,5 +1,6 @@
 """Keras's models: the outputs that Keras itself gave for recorded models, and live ones where Keras is installed."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 pytest.importorskip("h5py")
 from keras_models import INPUT, MODELS, images, outputs, randomised
 
+from minicaffe.errors import MinicaffeError
 from minicaffe.importers import import_keras
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "keras"
@@ -51,6 +53,114 @@ def test_recorded_models(recorded, run_net, version, name, ending):
     assert imported.notes == ("Keras has images as N x H x W x C; this net takes and gives N x C x H x W",)
 
 
+def config(kind, name, **options):
+    """A layer as Keras 2 writes it."""
+    return {"class_name": kind, "config": {"name": name, **options}}
+
+
+def conv(**options):
+    return config("Conv2D", "c", **{"filters": 2, "kernel_size": [3, 3], "strides": [1, 1], "activation": "linear",
+                                    "padding": "valid", "use_bias": False, **options})  # fmt: skip
+
+
+FIRST = config("InputLayer", "image", batch_input_shape=[None, 6, 6, 1])
+
+
+@pytest.fixture
+def import_config(tmp_path):
+    """Import a Sequential of these layers; ``arrays`` are those of layer c."""
+    import h5py
+
+    def run(*layers, arrays=(), first=FIRST, version="2.15.0", model=None, **how):
+        path = tmp_path / "m.h5"
+        with h5py.File(path, "w") as file:
+            wrapped = model or {"class_name": "Sequential", "config": {"name": "m", "layers": [first, *layers]}}
+            file.attrs["model_config"] = json.dumps(wrapped)
+            file.attrs["keras_version"] = version
+            group = file.create_group("model_weights/c")
+            for i, array in enumerate(arrays):
+                group[f"c/{i}:0"] = array
+            group.attrs["weight_names"] = [f"c/{i}:0".encode() for i in range(len(arrays))]
+        return import_keras(path, **how)
+
+    return run
+
+
+OPEN = config("InputLayer", "image", batch_input_shape=[None, None, None, 1])
+WEIGHTS = [np.ones((3, 3, 1, 2), np.float32)]
+
+
+def test_open_sizes_are_given(import_config):
+    imported = import_config(conv(), arrays=WEIGHTS, first=OPEN, size=(5, 7), batch=3)
+    assert list(imported.layers[0].input_param.shape[0].dim) == [3, 1, 5, 7]
+
+
+def test_a_sequential_without_an_input_layer(import_config):
+    imported = import_config(arrays=WEIGHTS, first=conv(batch_input_shape=[None, 4, 5, 1]))
+    assert [layer.type for layer in imported.layers] == ["Input", "Convolution"]
+
+
+@pytest.mark.parametrize(
+    "layers, how, said",
+    [
+        ([config("Conv3D", "c")], {}, 'm.h5: layer "c" (Conv3D) cannot be imported; did you mean "Conv2D"'),
+        ([config("Lambda", "f")], {}, 'm.h5: layer "f" (Lambda) cannot be imported; expected one of Activation, '),
+        ([conv(wings=2)], {}, 'm.h5: layer "c" (Conv2D) has the option wings: 2, which cannot be imported'),
+        ([conv(padding="causal")], {"arrays": WEIGHTS}, '"c" (Conv2D): padding is causal; expected valid or same'),
+        ([conv(activation="gelu")], {"arrays": WEIGHTS}, '"c" (Conv2D): its activation gelu cannot be imported; expec'),
+        ([conv()], {}, 'm.h5: layer "c" has 0 arrays; expected kernel'),
+        ([conv(use_bias=True)], {"arrays": WEIGHTS}, 'm.h5: layer "c" has 1 arrays; expected kernel, bias'),
+        ([conv()], {"arrays": [WEIGHTS[0][:, :, :0]]}, 'm.h5: layer "c" (Conv2D): the weights'),
+        ([conv()], {"first": OPEN}, 'input "image" has sizes that are open: [None, None, None, 1]; expected --size'),
+        ([], {"first": conv()}, 'm.h5: input "input" has no shape; expected a model that is built'),
+        ([config("MaxPooling2D", "p", pool_size=9)], {}, "pool_size 9 x 9 is larger than the image 6 x 6"),
+        ([config("Cropping2D", "p", cropping=3)], {}, "cropping ((3, 3), (3, 3)) leaves nothing of 6 x 6"),
+        ([config("UpSampling2D", "u", size=2, interpolation="bilinear")], {}, "interpolation is bilinear; expected"),
+        ([config("ReLU", "r", threshold=1.0)], {}, 'm.h5: layer "r" (ReLU): threshold is 1.0; expected 0'),
+        ([config("BatchNormalization", "b", axis=1)], {}, 'layer "b" (BatchNormalization): axis is 1; expected t'),
+        ([config("Add", "a")], {}, 'layer "a" (Add): reads 1 tensors; expected at least 2'),
+        ([config("Flatten", "f"), config("GlobalMaxPooling2D", "g")], {}, '"g" (GlobalMaxPooling2D): reads 1 x 36'),
+        ([conv(data_format="channels_first"), config("ReLU", "r", data_format="channels_last")], {}, "data_format"),
+        ([], {"version": "1.2.2"}, 'm.h5: was written by Keras "1.2.2"; expected 2 or 3'),
+        ([], {"model": {"class_name": "Mine", "config": {}}}, "m.h5: holds a Mine; expected one of Sequential"),
+        ([], {"model": {"class_name": "Model", "config": {}}}, "m.h5: its configuration is damaged (KeyError("),
+        ([], {"model": [1]}, "m.h5: holds a model of no class; expected one of Sequential, Functional, Model"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_imported(import_config, layers, how, said):
+    with pytest.raises(MinicaffeError) as error:
+        import_config(*layers, **how)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_files_that_are_no_models(tmp_path):
+    import h5py
+
+    path = tmp_path / "m.keras"
+    for data, said in (
+        (b"", "m.keras: is neither HDF5 nor a zip; expected a model of Keras, .h5 or .keras"),
+        (b"\x89HDF\r\n\x1a\n", "m.keras: is damaged ("),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(MinicaffeError) as error:
+            import_keras(path)
+        assert said in str(error.value)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{")
+    with pytest.raises(MinicaffeError, match=r"is a zip without model.weights.h5; expected a model of Keras"):
+        import_keras(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("model.weights.h5", b"")
+    with pytest.raises(MinicaffeError, match=r"m.keras: is damaged \(Expecting property name"):
+        import_keras(path)
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    with pytest.raises(MinicaffeError, match="has no model_config with model_weights; expected a whole model"):
+        import_keras(path)
+    with pytest.raises(MinicaffeError, match=r"no such file, expected a model of Keras, .h5 or .keras; did you m"):
+        import_keras(tmp_path / "n.keras")
+
+
 SEQUENCES = {
     "uneven": lambda k: [k.Conv2D(3, (2, 4), strides=(2, 3), padding="same")],
     "dilated": lambda k: [k.Conv2D(3, (4, 2), dilation_rate=(2, 3), padding="same")],
@@ -91,6 +201,8 @@ GRAPHS = {
     "gates": lambda k, x: k.Add()([k.GlobalMaxPooling2D(keepdims=True)(x), k.Multiply()([x, k.Activation("tanh")(x)])]),
     "flats": lambda k, x: k.Dense(3)(k.Add()([k.Flatten()(x), k.Flatten()(k.ReLU()(x))])),
     "flats side by side": lambda k, x: k.Dense(3)(k.Concatenate()([k.Flatten()(x), k.GlobalMaxPooling2D()(x)])),
+    "numbers": lambda k, x: 1 - (2 * (k.ReLU(6.0)(x + 0.5) - 0.25)) / 3,
+    "statistics": lambda k, x: k.Conv2D(2, 1)(k.Normalization()(x)),
     "rows": lambda k, x: k.Concatenate(axis=1)([x, k.Conv2D(3, 1)(x)]),
 }
 ENDINGS = ("keras", "h5")

@@ -25,6 +25,8 @@ class Call:
     config: dict[str, Any]
     inputs: list[Tensor]
     last: bool
+    numbers: tuple[float | None, ...] = ()
+    """The arguments of an operation with a number, None for the tensor."""
 
     @property
     def x(self) -> Tensor:

@@ -71,6 +71,10 @@ def _merge(operation: str, broadcast: str | None = None, **options: Any) -> Call
     return convert
 
 
+def _divide(call: Call) -> Tensor:
+    raise LayerError("divides tensors; expected a division by a number")
+
+
 def concatenate(call: Call) -> Tensor:
     if len(call.inputs) == 1:
         return call.x
@@ -101,6 +105,7 @@ _TABLE: dict[str, tuple[Callable[[Call], Tensor], str]] = {
         pointwise.batch_norm,
         _NORMAL,
     ),
+    "Normalization": (pointwise.normalization, "axis mean variance invert"),
     "Activation": (pointwise.activation_layer, "activation"),
     "ReLU": (pointwise.relu, "max_value negative_slope threshold"),
     "LeakyReLU": (pointwise.leaky_relu, "alpha negative_slope"),
@@ -122,6 +127,7 @@ _TABLE: dict[str, tuple[Callable[[Call], Tensor], str]] = {
     "Multiply": (_merge("PROD", "Scale"), ""),
     "Maximum": (_merge("MAX"), ""),
     "Subtract": (_merge("SUM", coeff=[1, -1]), ""),
+    "TrueDivide": (_divide, ""),
     "Average": (_merge("SUM", mean=True), ""),
     "Concatenate": (concatenate, "axis"),
     **dict.fromkeys(_VANISH.split(), (unchanged, _OWN)),

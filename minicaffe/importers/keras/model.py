@@ -14,6 +14,7 @@ from ...errors import LayerError, ProtoError, UsageError, did_you_mean
 from ..builder import Builder, Imported
 from .files import MODELS, Model, Trail, places
 from .layers import LAYERS, Call
+from .pointwise import with_number
 from .tensors import Tensor, plain
 
 _TRAINING = ("_initializer", "_regularizer", "_constraint")
@@ -97,13 +98,15 @@ class _Keras:
                 raise ProtoError(f'{self.model.path}: layer "{todo[0][0]["name"]}" reads what no layer gives')
             for layer, place, node, keys in ready:
                 name = layer["name"]
-                _check_call(self._place(layer, name), layer["inbound_nodes"][node])
-                found = self._call(layer, name, (*trail, (name, place)), [known[key] for key in keys])
+                numbers = _numbers(self._place(layer, name), layer["inbound_nodes"][node])
+                found = self._call(layer, name, (*trail, (name, place)), [known[key] for key in keys], numbers)
                 known.update({(name, node + shifts.get(name, 0), i): tensor for i, tensor in enumerate(found)})
             todo = [one for one in todo if all(one is not other for other in ready)]
         return [known[key] for key in _references(config["output_layers"])]
 
-    def _call(self, layer: dict[str, Any], name: str, trail: Trail, tensors: list[Tensor]) -> list[Tensor]:
+    def _call(
+        self, layer: dict[str, Any], name: str, trail: Trail, tensors: list[Tensor], numbers: Numbers = ()
+    ) -> list[Tensor]:
         kind = layer["class_name"]
         if kind in MODELS:
             return self.walk(layer, trail, tensors)
@@ -117,9 +120,9 @@ class _Keras:
                 if not key.endswith(_TRAINING):
                     raise ProtoError(f"{place} has the option {key}: {value}, which cannot be imported")
         full = "/".join(part for part, _ in trail)
-        call = Call(self.b, self.model, trail, full, config, tensors, self.last)
+        call = Call(self.b, self.model, trail, full, config, tensors, self.last, numbers)
         try:
-            return [convert(call)]
+            return [with_number(call, kind) if numbers else convert(call)]
         except (LayerError, UsageError) as error:
             raise ProtoError(f"{place}: {error}") from None
 
@@ -166,6 +169,7 @@ def _built(config: dict[str, Any], layer: dict[str, Any]) -> dict[str, Any]:
 
 
 Key = tuple[str, int, int]
+Numbers = tuple[float | None, ...]
 
 
 def _references(found: Any) -> list[Key]:
@@ -192,21 +196,17 @@ def _histories(value: Any) -> Iterator[Key]:
         yield from _histories(list(value.values()))
 
 
-def _check_call(place: str, inbound: Any) -> None:
-    """Refuse a call with numbers among its arguments, or in training mode."""
+def _numbers(place: str, inbound: Any) -> Numbers:
+    """The arguments of a call of one tensor and numbers; refuses other calls of more than tensors, and training."""
     if isinstance(inbound, dict):
-        flat, kwargs = [inbound.get("args", [])], inbound.get("kwargs", {})
+        args, kwargs = inbound.get("args", []), inbound.get("kwargs", {})
     else:
-        flat, kwargs = [], {key: value for one in inbound if len(one) > 3 for key, value in one[3].items()}
-    while flat:
-        one = flat.pop()
-        if isinstance(one, (list, tuple)):
-            flat += one
-        elif one is not None and not isinstance(one, dict):
-            raise ProtoError(f"{place} is called with {one!r}; expected tensors alone")
+        args, kwargs = [], {key: value for one in inbound if len(one) > 3 for key, value in one[3].items()}
     for key, value in kwargs.items():
         if value not in (None, False) and not list(_histories(value)):
             raise ProtoError(f"{place} is called with {key}={value!r}; expected tensors alone")
+    found = tuple(one if isinstance(one, (int, float)) else None for one in args)
+    return found if any(one is not None for one in found) else ()
 
 
 def _shifts(layers: Sequence[dict[str, Any]], keys: Sequence[Key]) -> dict[str, int]:

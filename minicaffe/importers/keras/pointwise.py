@@ -96,3 +96,36 @@ def rescaling(call: Call) -> Tensor:
         raise LayerError("has a factor for each of the last axis; expected that to be the channels")
     blobs = [np.broadcast_to(array.reshape(-1), call.b.shapes[x.top][1]) for array in (scale, offset)]
     return replace(x, top=call.b.add("Scale", call.name, [x.top], blobs, bias_term=True))
+
+
+def normalization(call: Call) -> Tensor:
+    """Keras's Normalization, (x - mean) / max(sqrt(variance), 1e-7) along the channels, as one Scale."""
+    x, axis = plain(call.b, call.x), call.config.get("axis", -1)
+    axes = axis if isinstance(axis, list) else [axis]
+    if call.config.get("mean") is not None or call.config.get("invert"):
+        raise LayerError("has the option mean or invert; expected statistics among the weights")
+    if len(axes) != 1 or x.axis(call.b, axes[0]) != 1:
+        raise LayerError(f"axis is {axis}; expected that of the channels")
+    mean, variance, _ = (array.reshape(-1).astype(np.float64) for array in call.arrays("mean", "variance", "count"))
+    factor = 1 / np.maximum(np.sqrt(variance), 1e-7)
+    blobs = [factor, -mean * factor]
+    return replace(x, top=call.b.add("Scale", call.name, [x.top], blobs, bias_term=True))
+
+
+def with_number(call: Call, kind: str) -> Tensor:
+    """An operation on a tensor and a number, either of which may stand first."""
+    x = settled(call.b, call.x)
+    if len(call.numbers) != 2:
+        raise LayerError(f"is called with {len(call.numbers)} arguments; expected a tensor and a number")
+    first = call.numbers[1] is None
+    number = float(call.numbers[0 if first else 1] or 0)
+    options = {
+        "Add": {"shift": number},
+        "Multiply": {"scale": number},
+        "Subtract": {"scale": -1.0, "shift": number} if first else {"shift": -number},
+        "TrueDivide": {} if first or not number else {"scale": 1 / number},
+    }.get(kind)
+    if not options:
+        raise LayerError(f"is called with the number {number:g}, which cannot be imported")
+    more: dict[str, Any] = dict(options)
+    return replace(x, top=call.b.add("Power", call.name, [x.top], **more))
