@@ -69,6 +69,8 @@ def _files(options: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise UsageError(f"import {kind}: found {plural(len(files), 'file')}; expected {said}")
     if net is None:
         raise UsageError(f"import {kind} needs -o, the prototxt to write; expected {said}")
+    if kind != "darknet" and options["epsilon"] is not None:
+        raise UsageError(f"import {kind} takes no --epsilon, as the file has it; it is for darknet")
     sources, rest = files[: len(wanted)], files[len(wanted) :]
     targets = net, rest[0] if rest else os.path.splitext(net)[0] + ".caffemodel"
     for path in targets:

@@ -1,6 +1,8 @@
 """``minicaffe import`` as a user runs it: both files, what is printed, and what is refused."""
 
 import json
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +68,17 @@ def test_json_and_hdf5(darknet, capsys):
     Net("b.prototxt", "TEST", weights="b.caffemodel.h5")
 
 
+def test_keras(darknet, capsys):
+    pytest.importorskip("h5py")
+    with zipfile.ZipFile(Path(__file__).parents[1] / "golden" / "keras" / "keras2.zip") as archive:
+        archive.extract("sequential.h5")
+    status, out, err = run(capsys, "keras", "sequential.h5", "k.prototxt.caffemodel", "-o", "k.prototxt")
+    assert status == 0 and out.endswith("; wrote k.prototxt and k.prototxt.caffemodel\n")
+    assert err == "minicaffe: note: Keras has images as N x H x W x C; this net takes and gives N x C x H x W\n"
+    net = Net("k.prototxt", "TEST", weights="k.prototxt.caffemodel")
+    np.testing.assert_allclose(net.forward()["out_activation"].sum(), 1, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "words, said",
     [
@@ -74,6 +87,7 @@ def test_json_and_hdf5(darknet, capsys):
         (["darknet"], "import needs a FILE"),
         (["darknet", "a.cfg", "-o", "b"], "import darknet: found 1 file; expected minicaffe import darknet NET.cfg"),
         (["darknet", "a.cfg", "a.weights"], "import darknet needs -o, the prototxt to write; expected minicaffe impor"),
+        (["keras", "a.h5", "-o", "b", "--epsilon", "1"], "import keras takes no --epsilon, as the file has it; it is"),
         (["darknet", "a.cfg", "a.weights", "-o", "a.cfg"], "-o a.cfg: is a file that is read; expected another name"),
         (["darknet", "a.cfg", "a.weights", "./b", "-o", "b"], "-o b: both files have this name; expected one for the"),
         (["darknet", "a.cfg", "a.weights", "-o", "none/b.prototxt"], "none/b.prototxt: cannot be written, as there is"),
