@@ -51,6 +51,11 @@ def _database(path: str) -> _Database:
                 database = _Database(real)
                 _check_file(path, database.env)
             except lmdb.Error as error:
+                if "already open" in str(error):
+                    raise DataError(
+                        f"{path}: this program has opened it with lmdb.open, which opens a database only once; "
+                        "expected it to be closed first"
+                    ) from None
                 raise DataError(f"{path}: cannot be read as an LMDB ({_reason(error)})") from None
             _open[real] = database
         database.readers += 1

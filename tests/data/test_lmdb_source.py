@@ -1,6 +1,7 @@
 import contextlib
 import os
 
+import lmdb
 import numpy as np
 import pytest
 
@@ -138,6 +139,18 @@ def refused(path):
     with pytest.raises(DataError) as caught:
         LmdbSource(path)
     return str(caught.value)
+
+
+def test_a_database_that_the_program_has_opened_itself(make_lmdb, numbered):
+    path = make_lmdb(*numbered(5))
+    try:
+        with lmdb.open(str(path), readonly=True, lock=False), lmdb.open(str(path), readonly=True, lock=False):
+            pytest.skip("this release of lmdb opens a database twice")
+    except lmdb.Error:
+        pass
+    with lmdb.open(str(path), readonly=True, lock=False):
+        assert refused(path).endswith("which opens a database only once; expected it to be closed first")
+    LmdbSource(path).close()
 
 
 def test_missing_folder_names_near_ones(make_lmdb, numbered, tmp_path):
