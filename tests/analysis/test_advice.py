@@ -274,15 +274,44 @@ def test_frozen_statistics_are_meant():
     assert levels(with_bn(stats("true"), DATA + weights_frozen + BN + REST)) == [("bn-without-scale", "warning")]
 
 
-def test_a_file_for_training_alone_may_say_false():
+def test_a_bias_goes_with_its_param_and_in_the_twin_too():
+    spec = "param { lr_mult: 1 } param { lr_mult: 2 }"
+    conv = CONV.replace("convolution_param", f"{spec} convolution_param").replace("bias_term: false", "bias_term: true")
+    phases = (f"include {{ phase: {phase} }} bottom" for phase in ("TRAIN", "TEST"))
+    pair = "".join(conv.replace("bottom", phase, 1) for phase in phases)
+    text, _ = fix_all(DATA + pair + BN + SCALE + REST)
+    assert text.count("bias_term: false") == 2 and text.count("param { lr_mult: 1 } convolution_param") == 2
+    assert "lr_mult: 2" not in text
+
+
+def test_a_bias_stays_where_weights_have_it_or_others_share_it():
+    text = GOOD.replace("bias_term: false ", "")
+    (found,) = judge(text, weights_path="w", weights={"conv": [np.zeros((4, 3, 3, 3)), np.zeros(4)]})
+    assert (found.rule, found.level, found.fix) == ("bn-useless-bias", "warning", None)
+    one = CONV.replace("bias_term: false ", "").replace("convolution_param", 'param { name: "w" } convolution_param')
+    two = one.replace('name: "conv"', 'name: "other"').replace('top: "conv"', 'top: "other"')
+    two += 'layer { name: "quiet" type: "Silence" bottom: "other" }\n'
+    (found,) = judge(DATA + two + one + BN + SCALE + REST)
+    assert (found.rule, found.fix) == ("bn-useless-bias", None)
+
+
+def test_a_file_without_phases_that_says_false():
     one_phase = with_bn(stats("false")).replace("include { phase: TRAIN }", "")
     one_phase = one_phase[: one_phase.index('layer { name: "data"', 10)] + one_phase[one_phase.index(CONV[:20]) :]
-    assert levels(one_phase) == [("bn-one-for-both", "note")]
+    assert levels(one_phase) == [("bn-one-for-both", "warning")]
 
 
 @pytest.mark.parametrize(
     "batch, size, told",
-    [(64, 3, []), (8, 3, []), (7, 3, ["note"]), (2, 3, ["warning"]), (1, 32, ["warning"]), (8, 32, ["warning"])],
+    [
+        (64, 3, []),
+        (8, 3, []),
+        (7, 3, ["note"]),
+        (5, 3, ["note"]),
+        (4, 3, ["warning"]),
+        (1, 32, ["warning"]),
+        (8, 32, ["warning"]),
+    ],
 )
 def test_small_batches(batch, size, told):
     text = GOOD.replace("64", str(batch)).replace("kernel_size: 3", f"kernel_size: {size}")

@@ -208,11 +208,12 @@ def test_an_error_says_what_fix_would_do(project, capsys):
     assert run(capsys, "net.prototxt")[2].startswith("minicaffe: error: net.prototxt:1:9: unexpected character")
 
 
-def test_notes_on_many_layers_are_one(project, capsys):
+def test_a_file_without_phases_is_judged_as_one_for_both(project, capsys):
     net = spoilt(project, "batch_norm_param { use_global_stats: false }").read_text()
     start, _, rest = net.partition('layer {\n  name: "data"')
     one_phase = start + 'layer {\n  name: "data"' + rest[rest.index('layer {\n  name: "data"') + 22 :]
     one_phase = one_phase.replace(" include { phase: TRAIN }", "").replace(" include { phase: TEST }", "")
     project.write("train.prototxt", one_phase)
     status, out, _ = run(capsys, "train.prototxt", "--ignore", "bn-without-scale,bn-small-batch")
-    assert status == 0 and out.count("note: ") == 1 and 'is false whatever the phase, in "bn" [' in out
+    assert status == 1 and out.count("warning: ") == 1 and "is false whatever the phase [bn-one-for-both]" in out
+    assert run(capsys, "train.prototxt", "--ignore", "bn-without-scale,bn-small-batch", "--fix")[0] == 0

@@ -146,6 +146,15 @@ class State:
         return next((reader for reader in self.below(site) if reader.type == "Scale"), None)
 
     @cached_property
+    def shared(self) -> frozenset[str]:
+        """The names of layers that share a parameter with another."""
+        users: dict[str, set[str]] = {}
+        for site in self.sites:
+            for spec in site.param.param:
+                users.setdefault(spec.name, set()).add(site.name)
+        return frozenset(one for name, found in users.items() if name and len(found) > 1 for one in found)
+
+    @cached_property
     def has_loss(self) -> bool:
         return any(_is_loss(site) for site in self.sites)
 

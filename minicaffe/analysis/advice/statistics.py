@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...proto.spans import removed
-from .base import NOTE, WARNING, Finding, Fix, Rule
-from .case import WEIGHTED, Case, Site, State, named
+from .base import WARNING, Finding, Fix, Rule
+from .case import WEIGHTED, Case, Site, State
 
 _TRAINED_SO = (
     "Nothing is stored yet when training from scratch, and the layer then only multiplies by 1 / sqrt(eps); weights "
@@ -85,29 +85,15 @@ def _for_both(case: Case) -> Iterator[Finding]:
             if len(site.kept_in) == 2 and not frozen(state, site):
                 why = f"It is wrong in TRAIN. {_TRAINED_SO}"
                 yield _finding(ONE_FOR_BOTH, site, _ALIKE.format("true"), why, f"take the field out; {_FROZEN}")
-        both = [site for site in _explicit(state, False) if len(site.kept_in) == 2]
-        if case.one_sided(state):
-            yield from _note(both)
-            continue
-        for site in both:
-            why, todo = f"It is wrong in TEST. {_TESTED_SO}", "take the field out: unset means false in TRAIN alone"
-            yield _finding(ONE_FOR_BOTH, site, _ALIKE.format("false"), why, todo)
+        for site in _explicit(state, False):
+            if len(site.kept_in) == 2:
+                found = _EITHER if case.one_sided(state) else _ALIKE.format("false")
+                why, todo = f"It is wrong in TEST. {_TESTED_SO}", "take the field out: unset means false in TRAIN alone"
+                yield _finding(ONE_FOR_BOTH, site, found, why, todo)
 
 
 _ALIKE = "use_global_stats is {} for TRAIN and TEST alike, as one layer serves both phases"
-
-
-def _note(sites: list[Site]) -> Iterator[Finding]:
-    """One note on layers that say false in a file that may well be for training alone."""
-    if sites:
-        yield sites[0].finding(
-            ONE_FOR_BOTH,
-            f"use_global_stats is false whatever the phase, in {named(sites)}",
-            "That is what TRAIN does anyhow. Used for TEST too, this file would normalise by the batch that it tests",
-            "take the field out, and one file is right for both phases",
-            sites[0].field("batch_norm_param", "use_global_stats"),
-            level=NOTE,
-        )
+_EITHER = "use_global_stats is false whatever the phase"
 
 
 STORED_IN_TRAIN = Rule(
@@ -129,8 +115,8 @@ BATCH_IN_TEST = Rule(
 ONE_FOR_BOTH = Rule(
     "bn-one-for-both",
     WARNING,
-    "One BatchNorm serves TRAIN and TEST and sets use_global_stats, which then holds in both and is wrong in one. A "
-    "note where the file knows no phases and says false; quiet where it says true and all around it is frozen.",
+    "One BatchNorm serves TRAIN and TEST and sets use_global_stats, which then holds in both and is wrong in one. "
+    "Quiet where it says true and all around it is frozen.",
     _for_both,
     fixes=True,
 )

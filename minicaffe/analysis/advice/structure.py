@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ...proto.spans import Span, following, indent_of, removed
+from ...proto.spans import Edit, Span, added, following, indent_of, removed, valued
 from .base import NOTE, WARNING, Finding, Fix, Rule
 from .case import PASSING, POINTWISE, WEIGHTED, Case, Site, State, named
 from .statistics import frozen
@@ -94,14 +94,46 @@ def _useless_bias(case: Case) -> Iterator[Finding]:
                 f"the bias of {named(found)} goes straight into BatchNorm",
                 "Its mean is subtracted there, and the bias with it: it has no effect, and its gradient is 0",
                 "say bias_term: false, unless trained weights that have the bias are to be loaded",
+                fix=_without_bias(case, state, found),
             )
 
 
 def _has_bias(site: Site) -> bool:
-    message = {"InnerProduct": "inner_product_param"}.get(site.type, "convolution_param")
-    biased = site.type in WEIGHTED - {"Im2col"} and getattr(site.param, message).bias_term
+    biased = site.type in WEIGHTED - {"Im2col"} and getattr(site.param, _options_of(site)).bias_term
     specs = site.param.param
     return biased and not (len(specs) > 1 and specs[1].HasField("lr_mult") and not specs[1].lr_mult)
+
+
+def _options_of(site: Site) -> str:
+    return {"InnerProduct": "inner_product_param"}.get(site.type, "convolution_param")
+
+
+def _without_bias(case: Case, state: State, found: list[Site]) -> Fix | None:
+    """The fix: bias_term false in these layers and their twins; their second param goes. Not where weights have one."""
+    names = {site.name for site in found}
+    if any(len(case.weights.get(name, ())) > 1 for name in names) or state.shared & names:
+        return None
+    sites = {
+        site.key: site
+        for other in case.states
+        if other.net == state.net
+        for site in other.sites
+        if site.name in names and _has_bias(site)
+    }
+    edits = [edits for site in sites.values() if (edits := _bias_unset(site))]
+    if len(edits) < len(sites):
+        return None
+    return found[0].fix("makes bias_term false", *(edit for each in edits for edit in each))
+
+
+def _bias_unset(site: Site) -> list[Edit]:
+    """What takes a layer's bias: nothing if it is not known where its options stand."""
+    text, message = site.source.text, site.field(_options_of(site))
+    if site.span is None or message is None:
+        return []
+    field, specs = message.first("bias_term"), list(site.span.all("param"))
+    first = valued(field, "false") if field else added(text, message, "bias_term: false")
+    return [first, *(removed(text, spec) for spec in specs[1:])]
 
 
 def _is_subtracted(state: State, site: Site) -> bool:
@@ -192,9 +224,11 @@ WITHOUT_SCALE = Rule(
 )
 USELESS_BIAS = Rule(
     "bn-useless-bias",
-    NOTE,
-    "A convolution or inner product in training has a bias that the BatchNorm behind it subtracts again.",
+    WARNING,
+    "A convolution or inner product in training has a bias that the BatchNorm behind it subtracts again. --fix leaves "
+    "it where weights were given that have it, or another layer shares it.",
     _useless_bias,
+    fixes=True,
 )
 SCALE_AXIS = Rule(
     "scale-axis",

@@ -12,7 +12,7 @@ from .case import Case, Planned, Site
 
 FEWEST_VALUES = 32
 """Numbers of a channel in a batch: from so many, a deviation is known to about 1 / sqrt(2 * 32), an eighth."""
-FEWEST_ITEMS = 3
+FEWEST_ITEMS = 5
 FEW_ITEMS = 8
 
 _TABLE = (
