@@ -38,9 +38,11 @@ class Answer(NamedTuple):
 
 
 class Question(NamedTuple):
-    key: str
+    """What is asked; ``same_net``: only answers of one net are compared with one another."""
+
     title: str
     answers: tuple[Answer, ...]
+    same_net: bool = False
 
 
 def _batches(net: str, published: dict[int, float]) -> tuple[Answer, ...]:
@@ -51,7 +53,6 @@ def _batches(net: str, published: dict[int, float]) -> tuple[Answer, ...]:
 BASE = Training("after")
 QUESTIONS = (
     Question(
-        "placement",
         "BatchNorm before or after the non-linearity, with and without Scale",
         (
             Answer("no BatchNorm", Training("none"), 0.471),
@@ -62,7 +63,6 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "activation",
         "Eight activations, with BatchNorm after them",
         (
             Answer("ReLU", BASE, 0.499),
@@ -76,7 +76,6 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "dropout",
         "Dropout of the two hidden layers, with BatchNorm",
         (
             Answer("0.5", BASE, 0.499),
@@ -85,7 +84,6 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "init",
         "First weights: orthonormal or LSUV",
         (
             Answer("before + Scale, LSUV", Training("before_scale"), 0.478),
@@ -95,10 +93,10 @@ QUESTIONS = (
             Answer("no BatchNorm, LSUV", Training("none"), 0.471),
             Answer("no BatchNorm, orthonormal", Training("none", "orthonormal")),
         ),
+        same_net=True,
     ),
-    Question("batch", "Batch size, with BatchNorm (after)", _batches("after", {})),
+    Question("Batch size, with BatchNorm (after)", _batches("after", {})),
     Question(
-        "batch_none",
         "Batch size, without BatchNorm",
         _batches("none", {1: 0.474, 64: 0.475, 256: 0.471}),
     ),

@@ -68,20 +68,27 @@ def _section(question: Question, found: dict[str, Score]) -> Iterator[str]:
         yield f"| {answer.label} | {' | '.join(cells)} |{beside}"
     yield ""
     if published:
-        yield _comparison(answers, found) + "\n"
+        yield _comparison(answers, found, question.same_net) + "\n"
 
 
-def _comparison(answers: list[Answer], found: dict[str, Score]) -> str:
+def _comparison(answers: list[Answer], found: dict[str, Score], same_net: bool) -> str:
     """Of every pair with published figures: the same order here, the other, or a difference within the spread."""
     kinds: dict[str, list[str]] = {"same": [], "other": [], "open": [], "tie": []}
     for a, b in combinations([answer for answer in answers if answer.published], 2):
+        if same_net and a.training.net != b.training.net:
+            continue
         better, worse = (a, b) if a.published >= b.published else (b, a)
         kinds[_kind(better, worse, found)].append(f"{better.label} > {worse.label}")
     pairs = sum(map(len, kinds.values()))
-    text = f"Of {pairs} published pairs {len(kinds['same'])} stand in the same order here"
-    text += _listed(kinds["same"], 4) + f", {len(kinds['other'])} in the other" + _listed(kinds["other"], 8)
-    text += f", and {len(kinds['open'])} are closer here than their spread" + _listed(kinds["open"], 8)
-    return text + (f"; {len(kinds['tie'])} were published equal" if kinds["tie"] else "") + "."
+    said = [
+        f"{pairs} pairs have published figures",
+        f"in the same order here: {len(kinds['same'])}{_listed(kinds['same'], 4)}",
+    ]
+    said.append(f"in the other: {len(kinds['other'])}{_listed(kinds['other'], 10)}")
+    said.append(f"closer here than their spread: {len(kinds['open'])}{_listed(kinds['open'], 8)}")
+    if kinds["tie"]:
+        said.append(f"published equal: {len(kinds['tie'])}")
+    return f"{'; '.join(said)}."
 
 
 def _kind(better: Answer, worse: Answer, found: dict[str, Score]) -> str:

@@ -80,10 +80,23 @@ def test_the_table_says_which_orders_agree():
     assert "| before | 0.6600 | 0.0100 | 3 | 2 | 0.474 |\n" in text
     assert "| 1 | 0.2000 | 0.1000 | 3 (1 not finite) | 2 |\n" in text
     assert (
-        "Of 6 published pairs 3 stand in the same order here (before > no BatchNorm; before + Scale > no BatchNorm; "
-        "after > no BatchNorm), 2 in the other (after > before; after > before + Scale), and 1 are closer here than "
-        "their spread (before + Scale > before)."
+        "6 pairs have published figures; in the same order here: 3 (before > no BatchNorm; before + Scale > no "
+        "BatchNorm; after > no BatchNorm); in the other: 2 (after > before; after > before + Scale); closer here than "
+        "their spread: 1 (before + Scale > before)."
     ) in text
+
+
+def test_the_committed_study_is_that_of_its_results():
+    from bn_study import read_results
+    from bn_study_plan import trainings
+    from bn_study_report import report
+
+    folder = ROOT / "models" / "bn_study"
+    results = read_results(folder / "results.jsonl")
+    assert {(one["name"], one["seed"]) for one in results} == {
+        (t.name, seed) for t in trainings() for seed in (1, 2, 3)
+    }
+    assert report(results) in (folder / "README.md").read_text()
 
 
 def test_every_training_has_its_net_and_a_name_of_its_own():
