@@ -69,7 +69,13 @@ def _net(options: dict[str, Any]) -> Net:
     file = read_net(options["model"])
     if options["data"]:
         with_source(file, options["data"], how["level"], how["stages"])
-    return Net(file, "TRAIN", seed=options["seed"], **how)
+    net = Net(file, "TRAIN", seed=options["seed"], **how)
+    if net.inputs:
+        raise UsageError(
+            f'{options["model"]}: "{net.inputs[0]}" is an input, which holds no data; expected a net that reads its '
+            "training data, such as that which was trained"
+        )
+    return net
 
 
 def _refuse_without_weights(path: str, nodes: Sequence[Node]) -> None:

@@ -81,6 +81,11 @@ class Builder:
         if tops:
             self._append("Silence", self.unique(name), tops, [], (), {})
 
+    def show(self, top: str) -> None:
+        """Make an output of ``top``, though other layers read it: its name with ``_output`` behind it."""
+        if any(top in layer.bottom and top not in layer.top for layer in self.layers):
+            self.add("Split", f"{top}_output", [top])
+
     def unique(self, name: str) -> str:
         """``name``, or that with the first number behind it that makes it new."""
         found, number = name, 2

@@ -77,6 +77,9 @@ def test_what_cannot_be_done_is_told_and_nothing_is_written(trained, capsys):
     trained.net("without.prototxt", old='type: "BatchNorm"', new='type: "ReLU"')
     trained.net("other.prototxt", old='name: "bn"', new='name: "norm"')
     stored = 'type: "BatchNorm" batch_norm_param { use_global_stats: true }'
+    deploy = 'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [2, 4] } } }\n'
+    bn = 'layer { name: "bn" type: "BatchNorm" bottom: "data" top: "data" }\n'
+    trained.write("deploy.prototxt", deploy + bn)
     trained.net("frozen.prototxt", old='type: "BatchNorm"', new=stored)
     none = "expected a BatchNorm without use_global_stats: true"
     for net, words, said in (
@@ -85,6 +88,7 @@ def test_what_cannot_be_done_is_told_and_nothing_is_written(trained, capsys):
         ("frozen.prototxt", [], none),
         ("other.prototxt", [], f"{WEIGHTS}: has no blobs of norm; expected the weights of this net"),
         ("with.prototxt", ["--data", "nowhere"], "nowhere"),
+        ("deploy.prototxt", [], 'deploy.prototxt: "data" is an input, which holds no data; expected a net that reads'),
     ):
         assert main(["bn-stats", net, *WORDS[2:], *words]) == 2
         error = capsys.readouterr().err.splitlines()[-1]

@@ -58,6 +58,25 @@ def test_a_net_like_yolo_v3_tiny(agree):
     assert imported.arrays["conv0_bn"][2] == [1] and len(imported.arrays["conv0_scale"]) == 2
 
 
+def test_a_map_that_other_layers_read_too_is_an_output(tmp_path, run_net):
+    sections = [
+        conv(filters=3, activation="linear"),
+        ("yolo", {"mask": "0"}),
+        ("route", {"layers": "-2"}),
+        conv(filters=2),
+        ("yolo", {"mask": "1"}),
+    ]
+    oracle = Oracle(3, 6, 5, sections)
+    x = np.random.default_rng(1).uniform(-1, 1, (2, 3, 6, 5)).astype(np.float32)
+    expected = oracle.run(x)
+    files = tmp_path / "two.cfg", tmp_path / "two.weights"
+    oracle.write(*files)
+    found = run_net(import_darknet(*files, batch=2), x)
+    assert set(found) == {"conv0_output", "conv3"}
+    for name, number in (("conv0_output", 0), ("conv3", 3)):
+        np.testing.assert_allclose(found[name], expected[number], rtol=2e-4, atol=2e-5)
+
+
 def test_a_residual_net(agree):
     sections = [
         conv(stride=2, batch_normalize=1, filters=8),

@@ -86,6 +86,20 @@ def import_config(tmp_path):
     return run
 
 
+def test_an_output_that_another_layer_reads_has_a_top_of_its_own(import_config, run_net):
+    layers = [FIRST, conv(), config("ReLU", "r")]
+    for i, layer in enumerate(layers):
+        layer = layers[i] = {**layer, "name": layer["config"]["name"]}
+        layer["inbound_nodes"] = [[[layers[i - 1]["name"], 0, 0, {}]]] if i else []
+    graph = {"name": "m", "layers": layers, "input_layers": [["image", 0, 0]]}
+    graph["output_layers"] = [["c", 0, 0], ["r", 0, 0]]
+    imported = import_config(arrays=WEIGHTS, model={"class_name": "Functional", "config": graph})
+    found = run_net(imported, np.linspace(-1, 1, 36, dtype=np.float32).reshape(1, 1, 6, 6), "image")
+    assert set(found) == {"c_output", "r"}
+    assert found["c_output"].min() < 0
+    np.testing.assert_array_equal(found["r"], np.maximum(found["c_output"], 0))
+
+
 OPEN = config("InputLayer", "image", batch_input_shape=[None, None, None, 1])
 WEIGHTS = [np.ones((3, 3, 1, 2), np.float32)]
 
@@ -251,6 +265,13 @@ def test_live_sequences(keras, agree, name):
 def test_live_graphs(keras, agree, name):
     image = keras.Input(INPUT)
     agree(keras.Model(image, GRAPHS[name](keras.layers, image)))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_live_output_that_another_layer_reads(keras, agree):
+    image = keras.Input(INPUT)
+    first = keras.layers.Dense(3)(keras.layers.Flatten()(image))
+    agree(keras.Model(image, [first, keras.layers.Softmax()(first)]))
 
 
 @pytest.mark.filterwarnings("ignore")

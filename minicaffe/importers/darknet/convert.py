@@ -61,11 +61,14 @@ def import_darknet(
     numbers.close()
     if not net.tops:
         raise ProtoError(f"{os.fspath(cfg)}: has no layers after [net]; expected some")
+    for top in dict.fromkeys(net.maps):
+        net.b.show(top)
     return net.b.done()
 
 
 class _Darknet:
-    """The net so far; ``tops`` has the top of each section, None where that is not what Darknet gives."""
+    """The net so far; ``tops`` has the top of each section, None where that is not what Darknet gives; ``maps`` those that
+    detections read."""
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class _Darknet:
         self.b, self.weights, self.epsilon = Builder(name), weights, epsilon
         height, width = size or (first.whole("height", 0, 1), first.whole("width", 0, 1))
         self.tops: list[str | None] = []
+        self.maps: list[str] = []
         self.top: str | None = self.b.input("data", (batch, first.whole("channels", 0, 1), height, width))
         self.b.notes.append(
             'Darknet feeds "data" with RGB from 0 to 1, the image as it is or in a box of grey; other ranges and '
@@ -279,6 +283,7 @@ class _Darknet:
 
     def detection(self, s: Section, name: str, x: str) -> None:
         self.b.notes.append(f'{s.place} is left out: the net gives the map that it reads, "{x}"')
+        self.maps.append(x)
 
 
 _SECTIONS: dict[str, tuple[str, Callable]] = {

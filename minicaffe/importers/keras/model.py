@@ -35,6 +35,8 @@ def import_keras(path: str | os.PathLike, batch: int = 1, size: tuple[int, int] 
     outputs = [plain(net.b, tensor) for tensor in net.walk(model.config, (), None)]
     if any(tensor.last and len(net.b.shapes[tensor.top]) == 4 for tensor in [*net.inputs, *outputs]):
         net.b.notes.append("Keras has images as N x H x W x C; this net takes and gives N x C x H x W")
+    for top in dict.fromkeys(tensor.top for tensor in outputs):
+        net.b.show(top)
     return net.b.done()
 
 
