@@ -67,8 +67,10 @@ def import_darknet(
 
 
 class _Darknet:
-    """The net so far; ``tops`` has the top of each section, None where that is not what Darknet gives; ``maps`` those that
-    detections read."""
+    """The net so far.
+
+    ``tops`` has the top of each section, None where that is not what Darknet gives; ``maps`` what detections read.
+    """
 
     def __init__(
         self,
