@@ -30,6 +30,7 @@ import numba.extending
 import numpy as np
 from numba.core.ccallback import CFunc
 from numba.core.event import Listener, install_listener
+from numba.core.runtime import rtsys
 
 from ._atomic import read
 
@@ -86,7 +87,7 @@ def _compile(function, fastmath=_FASTMATH, **options):
     with _cache_here():
         compiled = numba.njit(cache=_CACHED, error_model="numpy", fastmath=fastmath, **options)(function)
     if _CACHED:
-        compiled._cache.save_overload = _kept_if_possible(compiled._cache.save_overload)
+        _lighten(compiled._cache)
     return compiled
 
 
@@ -161,19 +162,29 @@ def compile_row_kernel(function, signature, place=(0, 0)):
     with _cache_here():
         if _CACHED:
             compiler.enable_caching()
-            compiler._cache.save_overload = _kept_if_possible(compiler._cache.save_overload)
+            _lighten(compiler._cache)
         compiler.compile()
     return compiler
 
 
-def _kept_if_possible(save):
-    """``save`` a compiled kernel, unless the disk is full: it runs all the same, and is compiled again next time."""
+def _lighten(cache):
+    """Let a function's cache load without what only compiling needs, and never fail where the disk is full.
 
-    def attempt(*args):
+    Numba makes its compiler ready before it looks into the cache: a fifth of a second of imports. What is in the cache
+    is machine code and needs the runtime alone. What was not kept runs all the same, and is compiled again next time.
+    """
+    save = cache.save_overload
+
+    def load_overload(sig, target_context):
+        rtsys.initialize(target_context)
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(sig, target_context)
+
+    def save_overload(*args):
         with contextlib.suppress(OSError):
             save(*args)
 
-    return attempt
+    cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
 def kernel(function):
