@@ -265,6 +265,12 @@ def test_a_net_without_any_scale_or_rectifier_gets_one_note():
     assert note.found == 'no Scale follows "bn"' and note.place == "net.prototxt:7:1"
 
 
+def test_scores_that_are_normalised_without_a_scale_are_a_warning():
+    scores = BN.replace('"conv"', '"ip"')
+    text = DATA + CONV + REST.replace('layer { name: "loss"', scores + 'layer { name: "loss"')
+    assert "bn-without-scale" in [one.rule for one in judge(text) if one.found.endswith("a SoftmaxWithLoss reads it")]
+
+
 def test_frozen_statistics_are_meant():
     frozen = SCALE.replace("scale_param", "param { lr_mult: 0 } param { lr_mult: 0 } scale_param")
     assert judge(with_bn(stats("true")).replace(SCALE, frozen)) == []

@@ -14,7 +14,7 @@ _SHIFTED = frozenset(("Scale", "Bias", "EltwiseAffine"))
 
 
 def _without_scale(case: Case) -> Iterator[Finding]:
-    """A finding for each layer that a rectifier reads, or in a net that has Scale behind others; else one note."""
+    """A finding for each that a rectifier or Softmax reads, or in a net that has a Scale elsewhere; else one note."""
     lone: dict[int, dict[tuple, tuple[State, Site]]] = {}
     paired = set()
     for state in case.states:
@@ -26,11 +26,13 @@ def _without_scale(case: Case) -> Iterator[Finding]:
     for net, found in lone.items():
         plain = []
         for state, site in found.values():
-            rectifier = next((one.type for one in state.reached(site, PASSING) if one.type in _RECTIFIERS), None)
+            reached = list(state.reached(site, PASSING))
+            rectifier = next((one.type for one in reached if one.type in _RECTIFIERS), None)
+            reader = rectifier or next((one.type for one in reached if one.type in _SCORED), None)
             if net in paired:
                 what = "no Scale follows it, as one does behind other BatchNorm layers of this net"
-            elif rectifier:
-                what = f"no Scale follows it, and a {rectifier} reads it"
+            elif reader:
+                what = f"no Scale follows it, and a {reader} reads it"
             else:
                 plain.append(site)
                 continue
@@ -43,6 +45,7 @@ def _without_scale(case: Case) -> Iterator[Finding]:
 
 
 _RECTIFIERS = frozenset("APL BNLL Clip ELU PReLU RReLU ReLU ReLU6 SELU SeLU Swish Threshold".split())
+_SCORED = frozenset("HingeLoss SigmoidCrossEntropyLoss Softmax SoftmaxWithLoss".split())
 _WHY = (
     "BatchNorm alone has neither gamma nor beta: every channel comes out with mean 0 and deviation 1, and what reads "
     "it cannot ask for another"
@@ -216,9 +219,9 @@ def _once(case: Case, sites: Callable[[State], Iterable[Site]]) -> Iterator[Site
 WITHOUT_SCALE = Rule(
     "bn-without-scale",
     WARNING,
-    "A BatchNorm goes without Scale or Bias into a layer that cannot make up for gamma and beta, such as ReLU. A note "
-    "where none of the net has a Scale and what follows is no rectifier, as the Sigmoid of Caffe's own CIFAR-10 "
-    "example; quiet before layers with weights.",
+    "A BatchNorm goes without Scale or Bias into a layer that cannot make up for gamma and beta, such as ReLU or "
+    "Softmax. A note where none of the net has a Scale and what follows is neither, as the Sigmoid of Caffe's own "
+    "CIFAR-10 example; quiet before layers with weights.",
     _without_scale,
     fixes=True,
 )
