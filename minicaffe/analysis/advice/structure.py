@@ -37,11 +37,11 @@ def _without_scale(case: Case) -> Iterator[Finding]:
                 plain.append(site)
                 continue
             why = f"{_WHY}, so that always about half is cut off" if rectifier else _WHY
-            meant = f"{_TODO}; or say that it is meant, with # minicaffe: ok bn-without-scale"
+            meant = f"{_REMEDY}; or say that it is meant, with # minicaffe: ok bn-without-scale"
             yield site.finding(WITHOUT_SCALE, what, why, meant, fix=_scale(state, site))
         if plain:
             why = f"{_WHY}. Nets that only normalise are right where that is meant"
-            yield plain[0].finding(WITHOUT_SCALE, f"no Scale follows {named(plain)}", why, _TODO, level=NOTE)
+            yield plain[0].finding(WITHOUT_SCALE, f"no Scale follows {named(plain)}", why, _REMEDY, level=NOTE)
 
 
 _RECTIFIERS = frozenset("APL BNLL Clip ELU PReLU RReLU ReLU ReLU6 SELU SeLU Swish Threshold".split())
@@ -50,7 +50,7 @@ _WHY = (
     "BatchNorm alone has neither gamma nor beta: every channel comes out with mean 0 and deviation 1, and what reads "
     "it cannot ask for another"
 )
-_TODO = 'put layer { type: "Scale" scale_param { bias_term: true } } behind it'
+_REMEDY = 'put layer { type: "Scale" scale_param { bias_term: true } } behind it'
 
 
 def _is_doubtful(state: State, site: Site) -> bool:
