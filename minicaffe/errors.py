@@ -49,6 +49,9 @@ class GraphError(MinicaffeError):
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
 
+    def __reduce__(self) -> tuple[type[GraphError], tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
 
 class DataError(MinicaffeError):
     """A data source that is missing, empty, damaged or of another size; a label outside the classes."""

@@ -131,10 +131,14 @@ def write_report(results: list[dict], out: Path) -> None:
         print(f"no pictures: {error}")
 
 
+def whole_numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--seeds", type=whole_numbers, default="1,2,3")
     parser.add_argument("--out", type=Path, default=Path("bn_study"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="+", metavar="NAME")
@@ -143,12 +147,15 @@ def main() -> int:
     names = {training.name for training in trainings()}
     if args.only and not names.issuperset(args.only):
         parser.error(f"--only knows {'; '.join(sorted(names))}")
+    for name in ("cifar10_train_lmdb", "cifar10_test_lmdb", "mean.binaryproto"):
+        if not (args.data / name).exists():
+            parser.error(f"--data: {args.data} has no {name}; minicaffe data cifar10 makes it")
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / "results.jsonl"
     done = {(one["name"], one["seed"], one["iterations"]) for one in read_results(path)}
     work = [
         (training, seed)
-        for seed in map(int, args.seeds.split(","))
+        for seed in args.seeds
         for training in trainings()
         if not args.only or training.name in args.only
         if (training.name, seed, args.iterations or training.images // training.batch) not in done

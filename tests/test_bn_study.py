@@ -43,6 +43,10 @@ def test_two_trainings_and_what_is_done_is_not_done_again(tmp_path, monkeypatch,
     with pytest.raises(SystemExit):
         bn_study.main()
     assert "--only knows after; after, batch 1;" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", [*words[:2], str(out), *words[3:]])
+    with pytest.raises(SystemExit):
+        bn_study.main()
+    assert f"--data: {out} has no cifar10_train_lmdb; minicaffe data cifar10" in capsys.readouterr().err
     names = ["after, batch 4", "none, orthonormal"]
     monkeypatch.setattr("sys.argv", [*words, "--only", *names])
     assert bn_study.main() == 0

@@ -109,7 +109,7 @@ def _ready_outputs() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w"))
-        else:
+        elif hasattr(stream, "reconfigure"):  # what a caller of main put there may be no text file
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -86,6 +86,7 @@ SMALL = {
     "each number, merged": (("s Scale x | scale_param { axis: 2 num_axes: 2 }", "b Bias s", "r ReLU b"), 1),
     "two become one where the first was": (("b BatchNorm x", "r ReLU x -> x", "s Scale b -> b", "t TanH b"), 1),
     "NVIDIA's": (("c Convolution x " + CONV % "", "b BatchNorm c -> c | batch_norm_param { scale_bias: true }"), 1),
+    "NVIDIA's, by its filler": (("c Convolution x " + CONV % "", "b BatchNorm c -> c | batch_norm_param { bias_filler { value: 1 } }"), 1),
     "PSPNet's": (("c Convolution x " + CONV % "bias_term: false", "b BN c | bn_param { slope_filler { value: 1 } momentum: 0.95 }"), 1),
     "SegNet's": (("c Convolution x " + CONV % "", "b BN c | bn_param { bn_mode: INFERENCE }"), 1),
     "split by hand": (("c Convolution x " + CONV % "", "h Split c -> h1,h2", "r ReLU h1", "s Sigmoid h2"), 0),
@@ -124,6 +125,7 @@ STAY = {
     "items": (("f Flatten x", "b Scale f | scale_param { axis: 0 num_axes: 1 }", "c InnerProduct b | inner_product_param { num_output: 2 }"), "its factors or shifts differ from item to item"),
     "two bottoms": (("r ReLU x", "b Scale x,r | scale_param { axis: 0 }"), "its factors come from another blob"),
     "batches": (("c Convolution x " + CONV % "", "b BatchNorm c | batch_norm_param { use_global_stats: false }"), "it normalises by the statistics of each batch"),
+    "SegNet's batches": (("c Convolution x " + CONV % "", "b BN c | bn_param { shift_filler { value: 1 } }"), "it normalises by the statistics of each batch"),
     "power": (("c Convolution x " + CONV % "", "b Power c | power_param { power: 2 }"), "its power is 2, not 1"),
     "a factor before a sum": (("b Scale x", "r ReLU x", "e Eltwise b,r", "c Convolution e " + CONV % ""), '"e" (Eltwise) after it joins it with others'),
     "written again and again": (

@@ -1,7 +1,10 @@
 """The command as a whole: help, what is loaded, exit statuses, and outputs that go away."""
 
+import contextlib
 import errno
+import io
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +41,13 @@ def test_the_help_of_a_command_names_every_flag_and_shows_examples(command, plac
 def test_the_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"minicaffe {__version__}\n"
+
+
+def test_output_into_a_string():
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        assert main(["--version"]) == 0
+    assert shown.getvalue() == f"minicaffe {__version__}\n"
 
 
 @pytest.mark.parametrize("code", ["import minicaffe", "import minicaffe.cli; minicaffe.cli.main(['--help'])"])
@@ -137,3 +147,8 @@ def test_letters_that_the_locale_lacks_are_shown_by_number(project, monkeypatch)
     process = project.start("train", "solver.prototxt", "--set", "max_iter=1")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and out.startswith(r"caf\xe9: 1 iteration in ")
+
+
+def test_an_error_of_a_net_goes_through_processes_whole():
+    error = pickle.loads(pickle.dumps(GraphError(["one", "two"])))
+    assert (type(error), str(error), error.problems) == (GraphError, "one\ntwo", ("one", "two"))

@@ -71,8 +71,10 @@ def _ready(version: Version, plan: str, **how: Any) -> Net:
 
 
 def _forget_fillers(param: Message) -> None:
-    """Millions of random numbers are not drawn, if others take their place."""
+    """Millions of random numbers are not drawn, as others take their place. Those of BN tell whose it is, and stay."""
     for layer in param.layer:
+        if layer.type in ("BN", "BatchNorm"):
+            continue
         for _, options in layer.ListFields():
             for field in options.DESCRIPTOR.fields if hasattr(options, "DESCRIPTOR") else ():
                 if field.name.endswith("filler"):
