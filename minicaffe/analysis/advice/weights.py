@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import plural, shape_text
 from ...layers.base import count
-from .base import WARNING, Finding, Rule
+from .base import NOTE, WARNING, Finding, Rule
 from .case import Case, Site
 
 _FEW = 10
@@ -154,7 +154,7 @@ VALUES = Rule(
 )
 FEW = Rule(
     "weights-few",
-    WARNING,
+    NOTE,
     f"The factor of a BatchNorm is that of fewer than {_FEW} forwards. Quiet at exactly 1, the factor of statistics "
     "that were computed or merged.",
     _few,
