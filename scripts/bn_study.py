@@ -85,7 +85,7 @@ def write_first_weights(file, method: str, seed: int, path: str) -> None:
     from minicaffe.analysis.initialise import initialise
 
     with Net(file, "TRAIN", seed=seed) as net:
-        initialise(net, method)
+        initialise(net, method, tolerance=0.1)
         net.save(path)
 
 

@@ -71,7 +71,7 @@ COMMAND = Command(
         Flag("method", "METHOD", "lsuv or orthonormal", one_of("lsuv", "orthonormal"), "lsuv"),
         Flag("data", "DB", "the LMDB or LevelDB that Data layers read, in place of their own"),
         Flag("batch", "N", "the batch size, in place of those in the file", whole(1)),
-        Flag("tolerance", "X", "how far from 1 a standard deviation may stay", _TOLERANCE, 0.1),
+        Flag("tolerance", "X", "how far from 1 a standard deviation may stay", _TOLERANCE, 0.04),
         Flag("seed", "N", "the random seed: the same number gives the same weights", whole(0), 1),
         Flag("o", "FILE", "the caffemodel to write; HDF5 if it ends in .h5", in_a_folder, default="init.caffemodel"),
         LEVEL,

@@ -50,6 +50,11 @@ def test_lsuv_gives_every_layers_outputs_variance_one(tolerance):
             assert outputs(net, name).std() == pytest.approx(1, abs=0.15)
 
 
+def test_variances_are_within_a_tenth_of_one_if_nothing_else_is_said():
+    with Net(parse_net(NET), "TRAIN", seed=4) as net:
+        assert all(abs(one.after**2 - 1) < 0.1 for one in initialise(net))
+
+
 def test_orthonormal_weights_are_those_of_the_filler():
     with Net(parse_net(NET), "TRAIN", seed=4) as net:
         found = initialise(net, "orthonormal")
