@@ -77,6 +77,20 @@ class Advice:
                     break
         return GraphError(problems) if isinstance(error, GraphError) else ProtoError(problems[0])
 
+    def show_refused(self, results: Results, error: GraphError | ProtoError) -> None:
+        """Records of what is wrong with a net that cannot be built: each problem, and what rules find in its text."""
+        from ..analysis.advice import of_texts
+
+        for problem in getattr(error, "problems", (str(error),)):
+            results.record("error", problem=problem)
+        try:
+            found = of_texts(self.sources(), self.ignore)
+        except ProtoError:  # the text itself is wrong
+            return
+        for finding in found:
+            level = "error" if finding.rule in _ERRORS else finding.level
+            results.record("finding", **{**as_record(finding), "level": level})
+
     def differences(self) -> Iterator[str]:
         """What was changed, as diff shows it."""
         now = self.sources()

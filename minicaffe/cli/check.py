@@ -38,7 +38,9 @@ def run(options: dict[str, Any]) -> int:
     try:
         advice.settle(lambda: _judged(options, advice, found), options["fix"])
     except (GraphError, ProtoError) as error:
-        raise advice.hinted(error) from None
+        hinted = advice.hinted(error)
+        advice.show_refused(results, hinted)
+        raise hinted from None
     finally:
         advice.show_fixes(results)
     states, notes = found[-1]
@@ -180,7 +182,7 @@ COMMAND = Command(
         Flag("shape", "BLOB=N,C,H,W", "the shape of a blob that comes from data; may be repeated", pairs=True),
         LAYERS,
         PYTHON,
-        Flag("json", "", "print JSON: an object per layer, per finding, and one for the totals of each state"),
+        Flag("json", "", "print JSON: an object per layer, per finding or error, and one for the totals of each state"),
     ),
     examples=(
         "minicaffe check models/cifar10_bn/train_test.prototxt",

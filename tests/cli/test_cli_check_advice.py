@@ -208,6 +208,23 @@ def test_an_error_says_what_fix_would_do(project, capsys):
     assert run(capsys, "net.prototxt")[2].startswith("minicaffe: error: net.prototxt:1:9: unexpected character")
 
 
+def test_json_of_a_net_that_cannot_be_built(project, capsys):
+    project.net(old='type: "BatchNorm"', new='type: "BatchNormLayer"')
+    status, out, err = run(capsys, "net.prototxt", "--json")
+    problem, finding = map(json.loads, out.splitlines())
+    assert status == 2 and problem["event"] == "error" and err.endswith(problem["problem"] + "\n")
+    assert [finding[key] for key in ("event", "rule", "level", "path")] == [
+        "finding",
+        "layer-type",
+        "error",
+        "net.prototxt",
+    ]
+    assert finding["line"] == 15 and finding["fix"]["words"] == 'makes the type "BatchNorm"'
+    Path("net.prototxt").write_text("layer { $ }")
+    status, out, _ = run(capsys, "net.prototxt", "--json")
+    assert status == 2 and json.loads(out)["problem"].startswith("net.prototxt:1:9: unexpected character")
+
+
 def test_a_file_without_phases_is_judged_as_one_for_both(project, capsys):
     net = spoilt(project, "batch_norm_param { use_global_stats: false }").read_text()
     start, _, rest = net.partition('layer {\n  name: "data"')
