@@ -155,6 +155,20 @@ def test_statistics_that_lag_are_told():
     assert train.inspect(out=None).layers["bn"].findings == ()
 
 
+def test_means_that_moved_on_in_a_long_training_are_told():
+    net = filled("TRAIN")
+    norm = net.inspect(out=None).layers["bn"].norm
+    mean, variance, factor = (blob.data for blob in net.params["bn"])
+    factor[...] = 1000  # of thousands of forwards
+    for far, flags in ((0.5, ()), (1.5, ("statistics lag",))):  # a batch of 12 is itself uncertain by 0.6
+        mean[...] = 1000 * (norm.batch_mean + far * np.sqrt(norm.batch_variance))
+        variance[...] = 1000 * norm.batch_variance
+        layer = net.inspect(out=None).layers["bn"]
+        assert layer.flags == flags
+    assert "in one channel of ten the means lie 1.5 standard deviations or more apart" in layer.findings[0]
+    assert "span about 1,000 forwards in TRAIN, in which the weights have moved on" in layer.findings[0]
+
+
 def test_an_inspection_changes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(0)
