@@ -27,78 +27,75 @@ def squared_norms(start, stop, blocks, diff, partial):
 
 
 @inline
-def _decayed(first, last, decay, scale, l1, data, diff):
-    """diff = g for one block."""
+def _row(array, blocks, b):
+    """The numbers of block b: rows of their own let the compiler see that they do not overlap."""
+    return array[blocks[b, 0] : blocks[b, 1]]
+
+
+@inline
+def _decayed(w, diff, decay, scale, l1):
+    """g, of one number."""
     if l1:
-        for i in range(first, last):
-            w = data[i]
-            sign = data.dtype.type((w > 0) - (w < 0))
-            diff[i] = scale * diff[i] + decay * sign
-    else:
-        for i in range(first, last):
-            diff[i] = scale * diff[i] + decay * data[i]
+        return scale * diff + decay * type(w)((w > 0) - (w < 0))
+    return scale * diff + decay * w
 
 
 @kernel
 def sgd_update(start, stop, blocks, rates, momentum, scale, l1, data, diff, history):
     """v = momentum * v + rate * g; step = v."""
     for b in range(start, stop):
-        rate = rates[b, 0]
-        first, last = blocks[b, 0], blocks[b, 1]
-        _decayed(first, last, rates[b, 1], scale, l1, data, diff)
-        for i in range(first, last):
-            step = momentum * history[i] + rate * diff[i]
-            history[i] = step
-            diff[i] = step
-            data[i] -= step
+        rate, decay = rates[b, 0], rates[b, 1]
+        w, d, v = _row(data, blocks, b), _row(diff, blocks, b), _row(history, blocks, b)
+        for i in range(w.size):
+            step = momentum * v[i] + rate * _decayed(w[i], d[i], decay, scale, l1)
+            v[i] = step
+            d[i] = step
+            w[i] -= step
 
 
 @kernel
 def nesterov_update(start, stop, blocks, rates, momentum, scale, l1, data, diff, history):
     """v' = momentum * v + rate * g; step = (1 + momentum) * v' - momentum * v."""
     for b in range(start, stop):
-        rate = rates[b, 0]
-        first, last = blocks[b, 0], blocks[b, 1]
-        _decayed(first, last, rates[b, 1], scale, l1, data, diff)
-        for i in range(first, last):
-            old = history[i]
-            new = momentum * old + rate * diff[i]
+        rate, decay = rates[b, 0], rates[b, 1]
+        w, d, v = _row(data, blocks, b), _row(diff, blocks, b), _row(history, blocks, b)
+        for i in range(w.size):
+            old = v[i]
+            new = momentum * old + rate * _decayed(w[i], d[i], decay, scale, l1)
             step = new + momentum * (new - old)
-            history[i] = new
-            diff[i] = step
-            data[i] -= step
+            v[i] = new
+            d[i] = step
+            w[i] -= step
 
 
 @kernel
 def adagrad_update(start, stop, blocks, rates, delta, scale, l1, data, diff, history):
     """h = h + g^2; step = rate * g / (sqrt(h) + delta)."""
     for b in range(start, stop):
-        rate = rates[b, 0]
-        first, last = blocks[b, 0], blocks[b, 1]
-        _decayed(first, last, rates[b, 1], scale, l1, data, diff)
-        for i in range(first, last):
-            g = diff[i]
-            total = history[i] + g * g
+        rate, decay = rates[b, 0], rates[b, 1]
+        w, d, h = _row(data, blocks, b), _row(diff, blocks, b), _row(history, blocks, b)
+        for i in range(w.size):
+            g = _decayed(w[i], d[i], decay, scale, l1)
+            total = h[i] + g * g
             step = rate * (g / (np.sqrt(total) + delta))
-            history[i] = total
-            diff[i] = step
-            data[i] -= step
+            h[i] = total
+            d[i] = step
+            w[i] -= step
 
 
 @kernel
 def rmsprop_update(start, stop, blocks, rates, keep, fresh, delta, scale, l1, data, diff, history):
     """h = keep * h + fresh * g^2; step = rate * g / (sqrt(h) + delta)."""
     for b in range(start, stop):
-        rate = rates[b, 0]
-        first, last = blocks[b, 0], blocks[b, 1]
-        _decayed(first, last, rates[b, 1], scale, l1, data, diff)
-        for i in range(first, last):
-            g = diff[i]
-            mean = keep * history[i] + fresh * (g * g)
+        rate, decay = rates[b, 0], rates[b, 1]
+        w, d, h = _row(data, blocks, b), _row(diff, blocks, b), _row(history, blocks, b)
+        for i in range(w.size):
+            g = _decayed(w[i], d[i], decay, scale, l1)
+            mean = keep * h[i] + fresh * (g * g)
             step = rate * (g / (np.sqrt(mean) + delta))
-            history[i] = mean
-            diff[i] = step
-            data[i] -= step
+            h[i] = mean
+            d[i] = step
+            w[i] -= step
 
 
 @kernel
@@ -108,18 +105,18 @@ def adadelta_update(start, stop, blocks, rates, keep, fresh, delta, scale, l1, d
     h is ``gradients`` and k is ``steps``.
     """
     for b in range(start, stop):
-        rate = rates[b, 0]
-        first, last = blocks[b, 0], blocks[b, 1]
-        _decayed(first, last, rates[b, 1], scale, l1, data, diff)
-        for i in range(first, last):
-            g = diff[i]
-            mean = keep * gradients[i] + fresh * (g * g)
-            bare = g * np.sqrt((delta + steps[i]) / (delta + mean))
-            gradients[i] = mean
-            steps[i] = keep * steps[i] + fresh * (bare * bare)
+        rate, decay = rates[b, 0], rates[b, 1]
+        w, d = _row(data, blocks, b), _row(diff, blocks, b)
+        h, k = _row(gradients, blocks, b), _row(steps, blocks, b)
+        for i in range(w.size):
+            g = _decayed(w[i], d[i], decay, scale, l1)
+            mean = keep * h[i] + fresh * (g * g)
+            bare = g * np.sqrt((delta + k[i]) / (delta + mean))
+            h[i] = mean
+            k[i] = keep * k[i] + fresh * (bare * bare)
             step = rate * bare
-            diff[i] = step
-            data[i] -= step
+            d[i] = step
+            w[i] -= step
 
 
 @kernel
@@ -129,15 +126,15 @@ def adam_update(start, stop, blocks, rates, keep, fresh, keep2, fresh2, delta, s
     The correction of both for the iterations so far is in ``rates``.
     """
     for b in range(start, stop):
-        rate = rates[b, 0]
-        first, last = blocks[b, 0], blocks[b, 1]
-        _decayed(first, last, rates[b, 1], scale, l1, data, diff)
-        for i in range(first, last):
-            g = diff[i]
-            m = keep * ms[i] + fresh * g
-            v = keep2 * vs[i] + fresh2 * (g * g)
+        rate, decay = rates[b, 0], rates[b, 1]
+        w, d = _row(data, blocks, b), _row(diff, blocks, b)
+        means, squares = _row(ms, blocks, b), _row(vs, blocks, b)
+        for i in range(w.size):
+            g = _decayed(w[i], d[i], decay, scale, l1)
+            m = keep * means[i] + fresh * g
+            v = keep2 * squares[i] + fresh2 * (g * g)
             step = rate * (m / (np.sqrt(v) + delta))
-            ms[i] = m
-            vs[i] = v
-            diff[i] = step
-            data[i] -= step
+            means[i] = m
+            squares[i] = v
+            d[i] = step
+            w[i] -= step
