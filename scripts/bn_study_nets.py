@@ -6,34 +6,13 @@ is one, stands before or behind every non-linearity; what is changed is told by 
 
 from typing import NamedTuple
 
-from net_text import Text
+from net_text import Text, cifar10
 
 BATCH = 64
 WINDOW = 6400  # images that the moving averages of BatchNorm span: a hundred iterations
 # name, (outputs, kernel, stride, pad), whether a pooling follows
 CONVOLUTIONS = (("1", (32, 5, 2, 2), False), ("2", (32, 3, 1, 1), True), ("3", (64, 3, 1, 1), True))
 HIDDEN = 256
-
-DATA = """
-layer {
-  name: "data"
-  type: "Data"
-  top: "data"
-  top: "label"
-  include { phase: TRAIN }
-  transform_param { mean_file: "data/cifar10/mean.binaryproto" scale: 0.04 mirror: true }
-  data_param { source: "data/cifar10/cifar10_train_lmdb" batch_size: 64 backend: LMDB }
-}
-layer {
-  name: "data"
-  type: "Data"
-  top: "data"
-  top: "label"
-  include { phase: TEST }
-  transform_param { mean_file: "data/cifar10/mean.binaryproto" scale: 0.04 }
-  data_param { source: "data/cifar10/cifar10_test_lmdb" batch_size: 500 backend: LMDB }
-}
-"""
 
 
 class Variant(NamedTuple):
@@ -72,7 +51,7 @@ def study_net(name: str, loss: str) -> str:
     if variant.place == "before" or not variant.activation:
         comment += f"\n# minicaffe: ok bn-useless-bias{'' if variant.scale else ', bn-without-scale'}"
     net = Text(f"bn_study_{name}", comment, averages=1 - BATCH / WINDOW)
-    net.add(DATA)
+    net.add(cifar10(BATCH, 500, " scale: 0.04"))
     x = "data"
     for number, (outputs, *window), pooled in CONVOLUTIONS:
         x = net.conv(x, f"conv{number}", _pieces(variant) * outputs, *window)

@@ -11,30 +11,9 @@ import sys
 from pathlib import Path
 
 from bn_study_nets import NETS, study_net
-from net_text import Text
+from net_text import Text, cifar10
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
-CIFAR_DATA = """
-layer {
-  name: "data"
-  type: "Data"
-  top: "data"
-  top: "label"
-  include { phase: TRAIN }
-  transform_param { mean_file: "data/cifar10/mean.binaryproto" mirror: true }
-  data_param { source: "data/cifar10/cifar10_train_lmdb" batch_size: 128 backend: LMDB }
-}
-layer {
-  name: "data"
-  type: "Data"
-  top: "data"
-  top: "label"
-  include { phase: TEST }
-  transform_param { mean_file: "data/cifar10/mean.binaryproto" }
-  data_param { source: "data/cifar10/cifar10_test_lmdb" batch_size: 100 backend: LMDB }
-}
-"""
-
 NOISE = """
 layer {
   name: "data"
@@ -226,7 +205,7 @@ TRAINED = (
     (
         "resnet20",
         resnet20,
-        CIFAR_DATA,
+        cifar10(128, 100),
         "ResNet-20: He et al. 2015, arXiv 1512.03385, section 4.2, with 1 x 1 convolutions where a shortcut changes\n"
         "# size (the paper pads with zeros there) and mirroring as the only augmentation.",
     ),

@@ -4,6 +4,30 @@ DEFAULTS = {"kernel_size": 0, "stride": 1, "pad": 0, "group": 1}
 MSRA = 'weight_filler { type: "msra" }'
 
 
+def cifar10(batch: int, test_batch: int, transform: str = "") -> str:
+    """Data layers over CIFAR-10's databases; ``transform`` is what both do besides subtracting the mean."""
+    return f"""
+layer {{
+  name: "data"
+  type: "Data"
+  top: "data"
+  top: "label"
+  include {{ phase: TRAIN }}
+  transform_param {{ mean_file: "data/cifar10/mean.binaryproto"{transform} mirror: true }}
+  data_param {{ source: "data/cifar10/cifar10_train_lmdb" batch_size: {batch} backend: LMDB }}
+}}
+layer {{
+  name: "data"
+  type: "Data"
+  top: "data"
+  top: "label"
+  include {{ phase: TEST }}
+  transform_param {{ mean_file: "data/cifar10/mean.binaryproto"{transform} }}
+  data_param {{ source: "data/cifar10/cifar10_test_lmdb" batch_size: {test_batch} backend: LMDB }}
+}}
+"""
+
+
 class Text:
     """The text of one net. Each method adds layers and returns the top they end in.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..bn_stats import Statistics
     from ..graph import Node
     from ..net import Net
+    from ..weights import CopyReport
 
 
 def run(options: dict[str, Any]) -> int:
@@ -29,9 +30,9 @@ def run(options: dict[str, Any]) -> int:
 
     weights, out, batches = options["weights"], options["o"], options["batches"]
     with at_work(options["json"]) as (screen, log, results), _net(options) as net:
-        load_weights(net, [weights], log)
+        (report,) = load_weights(net, [weights], log)
         nodes = bn_stats.measured(net)
-        _refuse_without_weights(weights, nodes)
+        _refuse_without_weights(weights, nodes, report)
         for note in (*net.notes, *_left_alone(bn_stats.normalising(net), nodes)):
             log.note(note)
         log.release()
@@ -78,11 +79,8 @@ def _net(options: dict[str, Any]) -> Net:
     return net
 
 
-def _refuse_without_weights(path: str, nodes: Sequence[Node]) -> None:
-    from ..proto import read_weights
-
-    held = read_weights(path)
-    lacking = [node.name for node in nodes if not held.get(node.name)]
+def _refuse_without_weights(path: str, nodes: Sequence[Node], report: CopyReport) -> None:
+    lacking = [node.name for node in nodes if node.name in report.missing]
     if lacking:
         raise WeightsError(f"{path}: has no blobs of {', '.join(lacking)}; expected the weights of this net")
 

@@ -39,13 +39,17 @@ def load_quietly(net: Net, paths: Iterable[str], log: Log) -> None:
     log.release()
 
 
-def load_weights(net: Net, paths: Iterable[str], log: Log) -> None:
-    """Copy every file of weights into ``net``; log which layers of a file, and which of the net, found no partner."""
+def load_weights(net: Net, paths: Iterable[str], log: Log) -> list[CopyReport]:
+    """Copy every file of weights into ``net``; log which layers of a file, and which of the net, found no partner.
+
+    Returns the reports of the copies.
+    """
     copies = []
     for path in paths:
         copies.append((path, net.copy_from(path)))
         log.infos(ignored_lines(copies[-1][1]))
     tell_of_copies(copies, log)
+    return [report for _, report in copies]
 
 
 def ignored_lines(report: CopyReport) -> list[tuple[str, str]]:
