@@ -94,7 +94,7 @@ def test_gradient_of_data(sizes):
     expected = dy.astype(np.float64) @ w.astype(np.float64)
     facts = {"images": images, "inputs": inputs, "outputs": outputs, "chunk": 2 * PANEL}
     operands = {"dy": (dy, outputs), "w": (w, 0), "dx": (np.full_like(x, np.nan), inputs)}
-    panel, tile = np.full(2 * PANEL * rows.DEPTH, np.nan, np.float32), np.full(2 * PANEL * images, np.nan, np.float32)
+    panel, tile = np.full(PANEL * rows.DEPTH, np.nan, np.float32), np.full(2 * PANEL * images, np.nan, np.float32)
     units, work = -(-inputs // PANEL), {"panel": (panel, 0, 1), "tile": (tile, 0, 1)}
     found = [call(rows.inner_data, units, cuts, **operands, **work, **facts)["dx"] for cuts in ((), range(1, units))]
     np.testing.assert_array_equal(*found)
@@ -109,16 +109,19 @@ def test_gradients_of_parameters(sizes):
     images, inputs, outputs = sizes
     x, w, bias, dy = make(*sizes)
     facts = {"images": images, "inputs": inputs, "outputs": outputs}
-    panel = np.full(2 * PANEL * images, np.nan, np.float32)
-    tile = np.full(ROWS * (images + PANEL), np.nan, np.float32)
-    operands = {"dy": (dy, outputs), "x": (x, inputs), "panel": (panel, 0, 1), "tile": (tile, 0, 1), "dw": (w, 0)}
     units = -(-inputs // PANEL)
-    found = [
-        call(rows.inner_weights, units, cuts, **operands, **facts, chunk=2 * PANEL)["dw"]
-        for cuts in ((), range(1, units))
-    ]
-    np.testing.assert_array_equal(*found)
-    np.testing.assert_allclose(found[0], w + dy.astype(np.float64).T @ x, rtol=1e-5, atol=1e-4)
+    panels, tile = np.full(units * PANEL * images, np.nan), np.full(ROWS * (images + PANEL), np.nan)
+    operands = {"x": (x, inputs), "panels": (panels, 0)}
+    panels = call(rows.inner_panels, units, range(1, units), **operands, images=images, inputs=inputs)["panels"]
+    operands = {"dy": (dy, outputs), "panels": (panels, 0), "tile": (tile, 0, 1)}
+    units, expected = -(-outputs // ROWS), dy.astype(np.float64).T @ x
+    for adds, before in ((1, w), (0, np.full_like(w, np.nan))):
+        found = [
+            call(rows.inner_weights, units, cuts, **operands, dw=(before, 0), **facts, chunk=2 * PANEL, add=adds)["dw"]
+            for cuts in ((), range(1, units))
+        ]
+        np.testing.assert_array_equal(*found)
+        np.testing.assert_allclose(found[0], expected + (w if adds else 0), rtol=1e-5, atol=1e-4)
     found = call(rows.inner_bias, -(-outputs // LANES), dy=(dy, outputs), db=(bias, 0), images=images, outputs=outputs)
     np.testing.assert_allclose(found["db"], bias + dy.astype(np.float64).sum(0), rtol=1e-5, atol=1e-4)
 

@@ -16,8 +16,8 @@ from .vector import LANES, ROWS, add, expect, load, splat, store, transpose_bloc
 
 PANEL = 2 * LANES
 """Columns that are multiplied together, of which copies are laid out."""
-DEPTH = 64
-"""Rows of weights in a copied block."""
+DEPTH = 32
+"""Rows of weights in a copied panel, which stays in the first-level cache beside the next one on its way."""
 
 
 class Inner(NamedTuple):
@@ -124,7 +124,7 @@ def inner_by_columns(arena, r, start, stop):
 
 
 class InnerData(NamedTuple):
-    """Work areas, not used by images: ``panel`` (chunk, DEPTH), ``tile`` (chunk, images); chunk in whole PANELs."""
+    """Work areas, not used by images: ``panel`` (DEPTH, PANEL), ``tile`` (chunk, images); chunk in whole PANELs."""
 
     dy: Operand
     w: Operand
@@ -153,39 +153,37 @@ def inner_data_by_images(arena, r, start, stop):
 
 
 @inline
-def _lay_out(arena, source, step, rows, columns, panel, most):
-    """A block as panels of PANEL columns and ``most`` rows, of which the first ``rows`` are filled, zeros behind."""
+def _lay_out(arena, source, step, rows, columns, panel):
+    """A panel of the first ``columns`` columns of a block, PANEL at most, zeros behind."""
     for i in range(rows):
-        for j in range(0, columns, PANEL):
-            at, to = source + i * step + j, panel + j * most + i * PANEL
-            if j + PANEL <= columns:
-                store(arena, to, load(arena, at))
-                store(arena, to + LANES, load(arena, at + LANES))
-            else:
-                for k in range(PANEL):
-                    arena[to + k] = arena[at + k] if j + k < columns else np.float32(0)
+        at, to = source + i * step, panel + i * PANEL
+        if columns >= PANEL:
+            store(arena, to, load(arena, at))
+            store(arena, to + LANES, load(arena, at + LANES))
+        else:
+            for k in range(PANEL):
+                arena[to + k] = arena[at + k] if k < columns else np.float32(0)
 
 
 @row_kernel(InnerData, writes=("dx", "panel", "tile"))
 def inner_data(arena, r, start, stop):
-    """dx = dy W; units are PANEL inputs."""
+    """dx = dy W; units are PANEL inputs. The weights of the next product are asked for during each."""
     images, inputs, outputs, w, dy, dx = r.images, r.inputs, r.outputs, r.w.base, r.dy.base, r.dx.base
     dy_step, dx_step, panel, tile = r.dy.step, r.dx.step, r.panel.base, r.tile.base
     end = min(inputs, stop * PANEL)
     for first in range(start * PANEL, end, r.chunk):
         columns = min(r.chunk, end - first)
         for o in range(0, outputs, DEPTH):
-            depth = min(DEPTH, outputs - o)
-            _lay_out(arena, w + o * inputs + first, inputs, depth, columns, panel, DEPTH)
+            depth, line = min(DEPTH, outputs - o), w + o * inputs + first
             for j in range(0, columns, PANEL):
+                _lay_out(arena, line + j, inputs, depth, columns - j, panel)
+                after = line + j + PANEL if j + PANEL < columns else line + DEPTH * inputs
                 for n in range(0, images, ROWS):
-                    rows, a = min(ROWS, images - n), dy + n * dy_step + o
-                    b, c = panel + j * DEPTH, tile + j * images + n * PANEL
+                    rows, a, c = min(ROWS, images - n), dy + n * dy_step + o, tile + j * images + n * PANEL
                     for i in range(DEPTH * n // images, DEPTH * (n + rows) // images):
-                        at = w + (o + DEPTH + i) * inputs + first + j
-                        expect(arena, at)
-                        expect(arena, at + LANES)
-                    multiply(arena, a, dy_step, 1, arena, b, PANEL, arena, c, PANEL, rows, PANEL, depth, o > 0)
+                        expect(arena, after + i * inputs)
+                        expect(arena, after + i * inputs + LANES)
+                    multiply(arena, a, dy_step, 1, arena, panel, PANEL, arena, c, PANEL, rows, PANEL, depth, o > 0)
         for n in range(images):
             for j in range(0, columns, PANEL):
                 source, to = tile + j * images + n * PANEL, dx + n * dx_step + first + j
@@ -197,43 +195,62 @@ def inner_data(arena, r, start, stop):
                         arena[to + k] = arena[source + k]
 
 
+class InnerPanels(NamedTuple):
+    """x (images, inputs); ``panels`` [PANEL inputs][image][input], filled up with zeros."""
+
+    x: Operand
+    panels: Operand
+    images: int
+    inputs: int
+
+
+@row_kernel(InnerPanels, writes=("panels",))
+def inner_panels(arena, r, start, stop):
+    """x as panels; units are PANEL inputs."""
+    for first in range(start * PANEL, min(r.inputs, stop * PANEL), PANEL):
+        to = r.panels.base + first * r.images
+        _lay_out(arena, r.x.base + first, r.x.step, r.images, r.inputs - first, to)
+
+
 class InnerWeights(NamedTuple):
-    """Work areas: ``panel`` (chunk, images), chunk in whole PANELs; ``tile`` (ROWS, images + PANEL)."""
+    """``panels`` as ``inner_panels`` makes them, ``chunk`` inputs of which (whole PANELs) stay in the cache.
+
+    ``tile`` (ROWS, images + PANEL) is a work area.
+    """
 
     dy: Operand
-    x: Operand
-    panel: Operand
+    panels: Operand
     tile: Operand
     dw: Operand
     images: int
     inputs: int
     outputs: int
     chunk: int
+    add: int  # 0: dw is overwritten
 
 
-@row_kernel(InnerWeights, writes=("dw", "panel", "tile"))
+@row_kernel(InnerWeights, writes=("dw", "tile"))
 def inner_weights(arena, r, start, stop):
-    """dW += dy' x; units are PANEL inputs."""
-    images, inputs, outputs, dw, dy, x = r.images, r.inputs, r.outputs, r.dw.base, r.dy.base, r.x.base
-    dy_step, panel, left = r.dy.step, r.panel.base, r.tile.base
-    tile, end = left + ROWS * images, min(inputs, stop * PANEL)
-    for first in range(start * PANEL, end, r.chunk):
-        columns = min(r.chunk, end - first)
-        _lay_out(arena, x + first, r.x.step, images, columns, panel, images)
-        for o in range(0, outputs, ROWS):
-            rows = min(ROWS, outputs - o)
+    """dW += dy' x; units are ROWS outputs."""
+    images, inputs, dw, dy, dy_step, left = r.images, r.inputs, r.dw.base, r.dy.base, r.dy.step, r.tile.base
+    tile, adds, last = left + ROWS * images, r.add != 0, min(r.outputs, stop * ROWS)
+    for first in range(0, inputs, r.chunk):
+        end = min(inputs, first + r.chunk)
+        for o in range(start * ROWS, last, ROWS):
+            rows = min(ROWS, last - o)
             for n in range(images):
                 for i in range(rows):
                     arena[left + n * ROWS + i] = arena[dy + n * dy_step + o + i]
-            for j in range(0, columns, PANEL):
-                b, c = panel + j * images, dw + o * inputs + first + j
-                if j + PANEL <= columns:
-                    multiply(arena, left, 1, ROWS, arena, b, PANEL, arena, c, inputs, rows, PANEL, images, True)
+            for j in range(first, end, PANEL):
+                b, c = r.panels.base + j * images, dw + o * inputs + j
+                if j + PANEL <= end:
+                    multiply(arena, left, 1, ROWS, arena, b, PANEL, arena, c, inputs, rows, PANEL, images, adds)
                 else:
                     multiply(arena, left, 1, ROWS, arena, b, PANEL, arena, tile, PANEL, rows, PANEL, images, False)
                     for i in range(rows):
-                        for k in range(columns - j):
-                            arena[c + i * inputs + k] += arena[tile + i * PANEL + k]
+                        for k in range(end - j):
+                            before = arena[c + i * inputs + k] if adds else np.float32(0)
+                            arena[c + i * inputs + k] = before + arena[tile + i * PANEL + k]
 
 
 class InnerBias(NamedTuple):

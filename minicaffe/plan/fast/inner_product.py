@@ -19,6 +19,9 @@ _CACHE = 2**17
 _COLUMNS = 2**19
 """Elements of x, images side by side, that pass by again and again from the second-level cache, or the next."""
 
+_STRIPES = 8
+"""Pieces that the data gradient is cut into: of each row of weights so wide a stripe that memory streams."""
+
 _STRETCH, _FEW = 1024, 8
 """Inputs that are summed up before the next, unless there are few images: then weights pass by row by row."""
 
@@ -68,11 +71,13 @@ class InnerProduct:
             self._data(dy)
         dw = b.param_diff(node, 0)
         if dw is not None:
-            chunk = self._most(_CACHE // 2)
-            panel = b.private(f"{node.name}.inputs", chunk * images)
+            panels = b.one(f"{node.name}.inputs", whole_panels(inputs) * images)
+            values = kernels.InnerPanels(b.planes(self.x), panels, images, inputs)
+            b.over(-(-inputs // kernels.PANEL), kernels.inner_panels, values, grain=4)
             tile = b.private(f"{node.name}.tile", kernels.ROWS * (images + kernels.PANEL))
-            values = kernels.InnerWeights(dy, b.planes(self.x), panel, tile, dw, images, inputs, outputs, chunk)
-            b.after(-(-inputs // kernels.PANEL), kernels.inner_weights, values, grain=2)
+            chunk = self._most(_CACHE)
+            values = kernels.InnerWeights(dy, panels, tile, dw, images, inputs, outputs, chunk, 1)
+            b.after(-(-outputs // kernels.ROWS), kernels.inner_weights, values, grain=2)
         db = b.param_diff(node, 1) if node.layer.options.bias_term else None
         if db is not None:
             b.after(
@@ -95,11 +100,13 @@ class InnerProduct:
             values = kernels.InnerData(dy, b.param(node, 0), NOTHING, NOTHING, dx, images, inputs, outputs, 0)
             b.step(kernels.inner_data_by_images, values, work=work)
             return
-        chunk = min(self._most(_CACHE // 2), 8 * kernels.DEPTH)
-        panel = b.private(f"{node.name}.panel", chunk * kernels.DEPTH)
+        units = -(-inputs // kernels.PANEL)
+        grain = -(-units // _STRIPES)
+        chunk = min(self._most(_CACHE // 2), grain * kernels.PANEL)
+        panel = b.private(f"{node.name}.panel", kernels.DEPTH * kernels.PANEL)
         tile = b.private(f"{node.name}.tile", chunk * images)
         values = kernels.InnerData(dy, b.param(node, 0), panel, tile, dx, images, inputs, outputs, chunk)
-        b.over(-(-inputs // kernels.PANEL), kernels.inner_data, values, grain=2, work=work)
+        b.over(units, kernels.inner_data, values, grain, work)
 
     def _small(self) -> bool:
         _, outputs, inputs = self.node.layer.sizes
@@ -108,8 +115,13 @@ class InnerProduct:
     def _most(self, elements: int) -> int:
         """Columns of so many elements of all images, in whole panels."""
         images, _, inputs = self.node.layer.sizes
-        most = max(1, min(elements // images, inputs + kernels.PANEL - 1) // kernels.PANEL)
+        most = max(1, min(elements // images, whole_panels(inputs)) // kernels.PANEL)
         return most * kernels.PANEL
+
+
+def whole_panels(inputs: int) -> int:
+    """Inputs, filled up to whole panels."""
+    return -(-inputs // kernels.PANEL) * kernels.PANEL
 
 
 @lowers("InnerProduct")
