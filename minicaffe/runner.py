@@ -17,7 +17,7 @@ from .plan.fast.builder import Buffer, Part, PlainStep, Step
 from .plan.fast.regions import Region
 
 _SLACK = 64  # elements behind the last buffer, which vectors may read
-_PIECES = 32  # pieces that a step over other units than images is cut into
+_PIECES = 128  # most pieces that a step over other units than images is cut into
 
 
 @dataclass(eq=False)
@@ -119,10 +119,12 @@ class Runner:
                     yield row, row + len(region.steps), first, stop if summed else min(first + chunk, stop), chunk
             return
         for i, step in enumerate(region.steps, start=row):
-            units = step.units or 0
-            size = max(step.grain, -(-units // _PIECES))
-            for start in range(0, units, size):
-                yield i, i + 1, start, min(start + size, units), size
+            units, start = step.units or 0, 0
+            while start < units:  # large pieces first: neighbours are worked on in turn, and all threads end together
+                size = max(-(-units // _PIECES), -(-(units - start) // (2 * threads())))
+                stop = min(start + -(-size // step.grain) * step.grain, units)
+                yield i, i + 1, start, stop, stop - start
+                start = stop
 
     def _is_local(self, buffer: Buffer) -> bool:
         return buffer in self.plan.layout.local

@@ -37,7 +37,7 @@ from .vector import LANES, ROWS
 STRIP = 16
 """Most blocks of ROWS pixels that pass through all panels of weights together."""
 
-STRIP_ELEMENTS = 2**16
+STRIP_ELEMENTS = 2**17
 """Their inputs should not exceed this: they stay in the second-level cache."""
 
 DEPTH = 256
@@ -246,10 +246,11 @@ def _strip_products(arena, r, span, count):
     records, size = _records(r), record_size(taps)
     panels = (r.outputs + PANEL - 1) // PANEL
     channels, outputs, flags = r.channels, r.outputs, r.flags
-    total = r.groups * panels
+    total, depth = r.groups * panels, taps * channels
+    stride = (PANEL + count - 1) // count  # each block asks for a share of the weights that the next panel needs
     for panel in range(total * span.output_part // r.output_parts, total * (span.output_part + 1) // r.output_parts):
         g, first = panel // panels, panel % panels * PANEL
-        weights = r.weights.base + panel * taps * channels * PANEL
+        weights = r.weights.base + panel * depth * PANEL
         output = g * outputs + first
         columns = PANEL if outputs - first > LANES else LANES
         for block in range(count):
@@ -268,6 +269,8 @@ def _strip_products(arena, r, span, count):
                     flags,
                     columns,
                     r.rows,
+                    weights + (PANEL + min(block * stride, PANEL)) * depth,
+                    stride,
                 )
 
 

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from .._jit import kernel
 from .rows import ARENA
-from .vector import INDEX, LANES, ROWS, VECTOR, constant, multiply_add, pointer, read, splat_value, write
+from .vector import INDEX, LANES, ROWS, VECTOR, ask, constant, multiply_add, pointer, read, splat_value, write
 
 PANEL = 2 * LANES
 """Columns of a panel of weights."""
@@ -159,9 +159,9 @@ def _products(vectors: int, kind: str, count: int = ROWS):
     """
 
     @intrinsic
-    def block(typing, arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags):
+    def block(typing, arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags, soon, stride):
         def generate(context, builder, signature, args):
-            arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags = args
+            arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags, soon, stride = args
             record, offsets = _numbers(builder, arena, record), _numbers(builder, arena, offsets)
             cells, sums = _sums(builder, count, vectors)
             for cell in cells:
@@ -179,12 +179,15 @@ def _products(vectors: int, kind: str, count: int = ROWS):
                     with cgutils.for_range(builder, depth) as loop:
                         at = loop.index if kind == "lines" else _number(builder, offsets, loop.index)
                         line = builder.gep(panel, [builder.mul(loop.index, INDEX(PANEL))])
+                        if kind == "lines" and vectors > 1:
+                            done = builder.add(builder.mul(tap.index, depth), loop.index)
+                            ask(builder, builder.gep(arena, [builder.add(soon, builder.mul(done, stride))]), 2)
                         _add_products(builder, sums, rows, at, _columns(builder, line, vectors))
             _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags)
             return context.get_dummy_value()
 
         n = types.intp
-        return types.void(ARENA, n, n, n, n, n, n, n, n), generate
+        return types.void(ARENA, n, n, n, n, n, n, n, n, n, n), generate
 
     return block
 
@@ -196,36 +199,36 @@ _depthwise_wide, _depthwise = _products(2, "depthwise"), _products(1, "depthwise
 
 
 @kernel
-def gather_lines(arena, record, weights, x_add, y_add, depth, shift_at, flags, columns, rows):
+def gather_lines(arena, record, weights, x_add, y_add, depth, shift_at, flags, columns, rows, soon, stride):
     """row y_m + y_add = sum over taps t and k < depth of arena[x_tm + x_add + k] * row weights + place_t + k PANEL.
 
     For the first ``rows`` rows m of a record, ROWS or one less; ``columns`` is LANES or PANEL; ``flags`` say what is
-    added, and whether relu follows.
+    added, and whether relu follows. With the i-th product of a row, the cache is asked for arena[soon + i stride].
     """
     if columns == PANEL and rows < ROWS:
-        _fewer_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
+        _fewer_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags, soon, stride)
     elif columns == PANEL:
-        _lines_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
+        _lines_wide(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags, soon, stride)
     else:
-        _lines(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags)
+        _lines(arena, record, weights, x_add, y_add, depth, 0, shift_at, flags, soon, stride)
 
 
 @kernel
 def gather_table(arena, record, weights, y_add, depth, offsets, shift_at, flags, columns):
     """Like ``gather_lines``, but the k-th element lies at a distance that int64 number k at ``offsets`` gives."""
     if columns == PANEL:
-        _table_wide(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags)
+        _table_wide(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags, 0, 0)
     else:
-        _table(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags)
+        _table(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags, 0, 0)
 
 
 @kernel
 def gather_depthwise(arena, record, weights, add, shift_at, flags, columns):
     """Lane by lane: row y_m + add = sum over taps t of row x_tm + add * row weights + place_t; then as the others."""
     if columns == PANEL:
-        _depthwise_wide(arena, record, weights, add, add, 0, 0, shift_at, flags)
+        _depthwise_wide(arena, record, weights, add, add, 0, 0, shift_at, flags, 0, 0)
     else:
-        _depthwise(arena, record, weights, add, add, 0, 0, shift_at, flags)
+        _depthwise(arena, record, weights, add, add, 0, 0, shift_at, flags, 0, 0)
 
 
 @contextlib.contextmanager

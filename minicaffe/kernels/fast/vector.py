@@ -96,6 +96,14 @@ def splat_value(builder, number):
     return shuffle(builder, builder.insert_element(nothing, number, _LANE(0)), nothing, [0] * LANES)
 
 
+def ask(builder, address, locality: int) -> None:
+    """Ask for the cache line at an address, which need not exist: into all caches (3), or all but the first (2)."""
+    address = builder.bitcast(address, ir.PointerType(ir.IntType(8)))
+    kind = ir.FunctionType(ir.VoidType(), [address.type, *[_LANE] * 3])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    builder.call(function, [address, _LANE(0), _LANE(locality), _LANE(1)])  # to read data
+
+
 def multiply_add(builder, a, b, c):
     """a * b + c, in one instruction where the processor has it."""
     kind = ir.FunctionType(VECTOR, [VECTOR] * 3)

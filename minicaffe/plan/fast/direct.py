@@ -16,8 +16,8 @@ _TAP = 24 * LANES  # a tap of a block
 _NARROW = 1.4  # one vector of columns instead of two: more loads to a multiply-add
 _FEW_PIXELS = 8 * ROWS  # of the whole batch: rather than read all weights for some images, all meet some weights
 _MANY_WEIGHTS = 2**17  # too many for a partial sum of each group of images
-READ = 12.0
-"""Reading a weight from memory, once, at small batches; in multiply-adds, as all costs here."""
+READ = 30.0
+"""Reading a weight from memory, at small batches; in multiply-adds, as all costs here. Products go on meanwhile."""
 
 
 def fits(b: Builder, conv: Conv) -> bool:
@@ -34,7 +34,7 @@ def cost(b: Builder, conv: Conv) -> float:
     depth = conv.w.channels * LANES * ROWS
     panels = wide * (2 * depth + _TAP) + narrow * (_NARROW * depth + _TAP)
     block = conv.taps * (_RECORD * ROWS + conv.groups * panels) + conv.groups * (wide + narrow) * _BLOCK
-    return blocks * block + (0 if b.chunked else READ * conv.weights)
+    return blocks * block if b.chunked else max(blocks * block, READ * conv.weights)
 
 
 def parts(b: Builder, blocks: int, panels: int, pixel_read: float, panel_read: float) -> tuple[int, int]:
