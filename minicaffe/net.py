@@ -194,7 +194,7 @@ class Net(Running):
     def loss(self) -> float:
         """The weighted sum of all losses of the last forward pass."""
         data = self._run.data
-        return float(sum(weight * float(np.sum(data[i], dtype=np.float64)) for i, weight in self._losses))
+        return sum((weight * _total(data[i]) for i, weight in self._losses), 0.0)
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to zero."""
@@ -370,3 +370,8 @@ class Net(Running):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _total(array: np.ndarray) -> float:
+    """The sum of an array. Most losses are one number, for which NumPy's sum takes longer than the rest of a loss."""
+    return array.item() if array.ndim == 0 else float(np.sum(array, dtype=np.float64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from .arena import aligned_zeros
 from .kernels._jit import threads
-from .kernels.fast.executor import PIECE, execute, new_sync
+from .kernels.fast.executor import PIECE, Task
 from .kernels.fast.rows import WIDTH, Operand, load_kernels
 from .plan.fast import FastPlan
 from .plan.fast.builder import Buffer, Part, PlainStep, Step
@@ -22,15 +22,16 @@ _PIECES = 128  # most pieces that a step over other units than images is cut int
 
 @dataclass(eq=False)
 class Program:
-    """Regions in the executor's form. ``rows`` has a copy for each worker, made when that many threads run it."""
+    """Regions in the executor's form. ``task`` has rows for each worker, made when that many threads run it."""
 
     steps: list[Step]
     template: np.ndarray  # (rows, WIDTH)
     scratch: list[tuple[int, int]]  # (row, number) of what lies in a worker's own memory
     pieces: np.ndarray
     regions: np.ndarray
-    sync: np.ndarray
-    rows: np.ndarray | None = None
+    guard: int = 0
+    guarded: Sequence[int] = ()
+    task: Task | None = None
 
 
 class Runner:
@@ -46,10 +47,8 @@ class Runner:
         self.arena = aligned_zeros(plan.layout.shared_size + _SLACK, np.float32)
         self._local: list[np.ndarray] = []
         load_kernels({step.kernel for step in _steps(plan)})
-        self._passes = {
-            name: [self._program(part) if isinstance(part, list) else part for part in getattr(plan, name)]
-            for name in ("prepare", "forward", "backward")
-        }
+        self._passes = {name: self._programs(getattr(plan, name)) for name in ("prepare", "forward", "backward")}
+        self.joined = self._join()
 
     @property
     def bytes(self) -> int:
@@ -67,13 +66,12 @@ class Runner:
         return None
 
     def run(self, name: str) -> None:
-        """Run a pass: "prepare", "forward" or "backward"."""
+        """Run a pass: "prepare", "forward" or "backward", or where ``joined`` "both"."""
         for part in self._passes[name]:
             if isinstance(part, PlainStep):
                 self._plain(part.node, part.backward)
             else:
-                rows = self._rows(part)
-                execute(self.arena, rows, part.pieces, part.regions, part.sync)
+                self._task(part).run()
 
     def profile(self, name: str) -> Iterator[tuple[PlainStep | Program, np.ndarray | None]]:
         """Like ``run``; yields each part after it ran, with the time stamps (workers, rows) that its rows took."""
@@ -82,12 +80,32 @@ class Runner:
                 self._plain(part.node, part.backward)
                 yield part, None
             else:
-                rows = self._rows(part)
-                ticks = np.zeros(rows.shape[:2], np.int64)
-                execute(self.arena, rows, part.pieces, part.regions, part.sync, ticks)
+                task = self._task(part)
+                ticks = np.zeros((task.workers, len(part.template)), np.int64)
+                task.run(ticks)
                 yield part, ticks
 
     # -- building --------------------------------------------------------------------------------------------
+
+    def _join(self) -> bool:
+        """Whether the pass "both" is there: forward and backward, whose programs between become one.
+
+        It ends with forward where a loss is not finite, so all of the losses must be made by that program.
+        """
+        forward, backward = self.plan.forward, self.plan.backward
+        if not (forward and backward and isinstance(forward[-1], list) and isinstance(backward[0], list)):
+            return False
+        made = {buffer.source for region in forward[-1] for buffer in region.writes()}
+        losses = [("data", value.id) for value, _ in self.plan.graph.loss_values()]
+        if not losses or not made.issuperset(losses):
+            return False
+        program = self._program([*forward[-1], *backward[0]])
+        program.guard, program.guarded = len(forward[-1]), [self._array(loss).ctypes.data for loss in losses]
+        self._passes["both"] = [*self._passes["forward"][:-1], program, *self._passes["backward"][1:]]
+        return True
+
+    def _programs(self, parts: Sequence[list[Region] | PlainStep]) -> list[Program | PlainStep]:
+        return [self._program(part) if isinstance(part, list) else part for part in parts]
 
     def _program(self, regions: list[Region]) -> Program:
         steps = [step for region in regions for step in region.steps]
@@ -105,8 +123,7 @@ class Runner:
             begins.append(len(pieces))
             row += len(region.steps)
         return Program(
-            steps, template, scratch, np.array(pieces, np.int64).reshape(-1, PIECE), np.array(begins, np.int64),
-            new_sync(len(regions)),
+            steps, template, scratch, np.array(pieces, np.int64).reshape(-1, PIECE), np.array(begins, np.int64)
         )  # fmt: skip
 
     def _pieces(self, region: Region, row: int) -> Iterator[tuple[int, ...]]:
@@ -141,18 +158,21 @@ class Runner:
             return Operand(layout.local[buffer] + part.offset, 0 if buffer.kind == "private" else step, 1)
         return Operand(layout.shared[buffer] + part.offset, step, 0)
 
-    def _rows(self, program: Program) -> np.ndarray:
-        """The program's rows for as many workers as there are threads."""
+    def _task(self, program: Program) -> Task:
+        """The program for as many workers as there are threads."""
         workers = threads()
-        if program.rows is None or len(program.rows) != workers:
+        if program.task is None or program.task.workers != workers:
             while len(self._local) < workers:
                 self._local.append(aligned_zeros(self.plan.layout.local_size + _SLACK, np.float32))
-            program.rows = np.repeat(program.template[None], workers, axis=0)
+            rows = np.repeat(program.template[None], workers, axis=0)
             for worker, local in enumerate(self._local[:workers]):
                 base = (local.ctypes.data - self.arena.ctypes.data) // 4
                 for row, number in program.scratch:
-                    program.rows[worker, row, number] += base
-        return program.rows
+                    rows[worker, row, number] += base
+            program.task = Task(
+                self.arena, rows, program.pieces, program.regions, program.guard, program.guarded
+            )  # fmt: skip
+        return program.task
 
 
 def _steps(plan: FastPlan) -> Iterator[Step]:

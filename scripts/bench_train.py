@@ -67,9 +67,7 @@ class Ours:
 
     def step(self):
         self.net.clear_param_diffs()
-        self.net.forward()
-        loss = self.net.loss
-        self.net.backward()
+        loss = self.net.forward_backward()
         self.rule.apply(learning_rate(self.param, 0), self.rule.gradient_norm())
         return loss
 

@@ -100,6 +100,12 @@ class Execution:
         """Run those of the layers of ``span`` that have gradients, the last one first."""
         raise NotImplementedError
 
+    def forward_backward(self) -> None:
+        """``forward``, and where all losses are finite ``backward``."""
+        self.forward()
+        if all(np.isfinite(self.data[value.id]).all() for value, _ in self.graph.loss_values()):
+            self.backward()
+
     def give_shape(self, value: int, shape: Shape) -> None:
         """Give an input of the net another shape; layers below hear of it in ``settle``."""
         raise NotImplementedError

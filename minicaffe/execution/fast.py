@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..arena import aligned_zeros
-from ..errors import LayerError, UsageError, shape_text
+from ..errors import DataError, LayerError, UsageError, shape_text
 from ..graph import Graph, Node, reshaped
 from ..layers.base import Shape, count
 from ..plan import differentiates
 from ..plan.fast import fast_plan
 from ..runner import Runner
-from .base import WHOLE, Execution, Span
+from .base import WHOLE, Execution, Span, named
 from .finite import NonFinite
 
 
@@ -33,7 +34,7 @@ class FastExecution(Execution):
     def __init__(self, graph: Graph, dtype: np.dtype):
         self.plan = fast_plan(graph)
         super().__init__(graph, self.plan.gradients, dtype)
-        self._changed = True
+        self._changed, self._used_up = True, False
         self._handed_out: list[weakref.ref] = []
 
     def _roots(self, root: Any) -> set[int]:
@@ -109,6 +110,18 @@ class FastExecution(Execution):
 
     def forward(self, span: Span = WHOLE) -> None:
         self._refuse_parts(span)
+        self._forward("forward")
+
+    def forward_backward(self) -> None:
+        self.settle()
+        if not self.runner.joined:
+            return super().forward_backward()
+        self._forward("both")
+        self._used_up = True
+        self._finish_diffs()
+
+    def _forward(self, name: str) -> None:
+        """The pass of this name, which begins with forward."""
         self.settle()
         self._handed_out = [view for view in self._handed_out if view() is not None]
         if self._always or self._changed or self._handed_out:
@@ -116,7 +129,18 @@ class FastExecution(Execution):
             self._changed = False
         for first, last in self._overwritten_inputs:
             self.data[first][...] = self.data[last]
-        self.runner.run("forward")
+        self.runner.run(name)
+        self._used_up = False
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        """DataError where a loss is NaN because of a label."""
+        for node in self.plan.labelled:
+            if math.isnan(self.data[node.tops[0]].item()):
+                try:
+                    node.layer.check_labels(self.data[node.bottoms[1]])
+                except DataError as error:
+                    raise named(node, error) from None
 
     def _refuse_parts(self, span: Span) -> None:
         if span != WHOLE:
@@ -126,7 +150,16 @@ class FastExecution(Execution):
         self._refuse_parts(span)
         if not differentiates(self.graph):
             raise UsageError('the fast plan computes no gradients in phase TEST; expected plan="inspect"')
+        if self._used_up:
+            raise UsageError(
+                "a second backward after one forward: the fast plan has given up what the first one used; "
+                'expected another forward, or plan="inspect"'
+            )
         self.runner.run("backward")
+        self._used_up = True
+        self._finish_diffs()
+
+    def _finish_diffs(self) -> None:
         for first, last in self._one_diff:
             self.diff[last][...] = self.diff[first]
 

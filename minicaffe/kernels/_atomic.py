@@ -1,6 +1,7 @@
 """Single numbers that several threads read and write: what they agree by.
 
-``array`` is a one-dimensional int64 array. Every operation is whole, and seen by the others in one order.
+``array`` is a one-dimensional int64 array, or a pointer to int64. Every operation is whole, and seen by the others in
+one order.
 """
 
 import sys
@@ -17,18 +18,27 @@ _DOZES = sys.platform != "win32"
 
 
 def _address(context, builder, kind, array, at):
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [at])
+    pointer = isinstance(kind, types.CPointer)
+    return builder.gep(array if pointer else context.make_array(kind)(context, builder, array).data, [at])
 
 
-@intrinsic
-def fetch_add(typing, array, at, value):
-    """array[at] += value; returns what was there before."""
+def _swap(operation: str):
+    @intrinsic
+    def swap(typing, array, at, value):
+        def generate(context, builder, signature, args):
+            place = _address(context, builder, signature.args[0], *args[:2])
+            return builder.atomic_rmw(operation, place, args[2], "seq_cst")
 
-    def generate(context, builder, signature, args):
-        place = _address(context, builder, signature.args[0], *args[:2])
-        return builder.atomic_rmw("add", place, args[2], "seq_cst")
+        return types.int64(array, types.intp, types.int64), generate
 
-    return types.int64(array, types.intp, types.int64), generate
+    return swap
+
+
+fetch_add = _swap("add")
+"""``fetch_add(array, at, value)``: array[at] += value; returns what was there before."""
+
+exchange = _swap("xchg")
+"""``exchange(array, at, value)``: array[at] = value; returns what was there before."""
 
 
 @intrinsic

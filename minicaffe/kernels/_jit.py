@@ -28,11 +28,14 @@ from pathlib import Path
 import numba
 import numba.extending
 import numpy as np
+from llvmlite import ir
+from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.event import Listener, install_listener
 from numba.core.runtime import rtsys
+from numba.extending import intrinsic
 
-from ._atomic import read
+from ._atomic import exchange, fetch_add, read
 
 ELEMENTS = 4096
 """Grain of elementwise kernels: cuts fall on multiples of it, so vector bodies and tails never move."""
@@ -232,7 +235,57 @@ def distinct(x, y):
 SPINS = 50_000
 """Readings of a flag, about a tenth of a millisecond, after which a thread that waits lets others have its core."""
 
-_CALLED, _DONE = 0, 8  # places in a worker's bell, a cache line each
+_CALLED, _DONE, _ASLEEP, _QUIT, _TASK = 0, 8, 16, 17, 24  # places in a worker's bell
+_BELL = 32
+
+
+@intrinsic
+def call_at(typing, arena, row, worker, workers):
+    """Call the compiled function whose address is the first number at ``row``, as row kernels are called."""
+
+    def generate(context, builder, signature, args):
+        number, pointer = ir.IntType(64), ir.PointerType
+        row = builder.inttoptr(args[1], pointer(number))
+        kind = ir.FunctionType(ir.VoidType(), [pointer(ir.FloatType()), pointer(number), number, number])
+        function = builder.inttoptr(builder.load(row), pointer(kind))
+        builder.call(function, [builder.inttoptr(args[0], pointer(ir.FloatType())), row, *args[2:]])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), generate
+
+
+@kernel
+def _lead(arena, row, workers):
+    """The caller's own part of a task."""
+    call_at(arena, row, 0, workers)
+
+
+@kernel
+def _ring(bell, arena, row, worker, workers):
+    """Hand a task to a worker, or a call where ``row`` is 0; tells whether it sleeps, and so must be woken."""
+    if not bell[_QUIT]:
+        bell[_TASK], bell[_TASK + 1], bell[_TASK + 2], bell[_TASK + 3] = arena, row, worker, workers
+    fetch_add(bell, _CALLED, 1)
+    return exchange(bell, _ASLEEP, 0)
+
+
+@kernel
+def _serve(bell, number):
+    """Run tasks from ``number`` on until there is a call: its number; 0 to quit, -number to sleep before the next."""
+    while True:
+        spins = 0
+        while read(bell, _CALLED) < number:
+            spins += 1
+            if spins > SPINS:
+                exchange(bell, _ASLEEP, 1)
+                if read(bell, _CALLED) < number or exchange(bell, _ASLEEP, 0) == 0:
+                    return -number
+        if bell[_QUIT] and read(bell, _CALLED) == number:
+            return 0
+        if bell[_TASK + 1] == 0:
+            return number
+        call_at(bell[_TASK], bell[_TASK + 1], bell[_TASK + 2], bell[_TASK + 3])
+        number += 1
 
 
 @kernel
@@ -244,14 +297,16 @@ def _spin(bell, at, number):
 
 
 class _Worker:
-    """A thread that waits for one call at a time: first it spins, which is quick, then it sleeps at a lock."""
+    """A thread that waits for one task or call at a time: first it spins, which is quick, then it sleeps at a lock.
+
+    A *task* is compiled and never meets the interpreter, whose lock would make both wait; a *call* is any other.
+    """
 
     def __init__(self):
-        self.bell = np.zeros(16, np.int64)  # how many calls were begun, and done
+        self.bell = np.zeros(_BELL, np.int64)  # how many were begun, and done
         self.calls = 0
         self.call = None
         self.failure = None
-        self.dismissed = False
         self.go = threading.Lock()
         self.done = threading.Lock()
         self.go.acquire()
@@ -260,13 +315,12 @@ class _Worker:
         self.thread.start()
 
     def _loop(self):
-        number = 0
-        while not self.dismissed:
-            number += 1
-            _spin(self.bell, _CALLED, number)
-            self.go.acquire()
-            if self.call is None:
-                return
+        number = 1
+        while number := _serve(self.bell, number):
+            if number < 0:
+                self.go.acquire()
+                number = -number
+                continue
             function, args = self.call
             try:
                 function(*args)
@@ -275,12 +329,16 @@ class _Worker:
             self.call = function = args = None
             self.bell[_DONE] = number
             self.done.release()
+            number += 1
 
     def start(self, function, args):
         self.call = (function, args)
+        self.start_task(0, 0, 0, 0)
+
+    def start_task(self, arena, row, worker, workers):
         self.calls += 1
-        self.bell[_CALLED] = self.calls
-        self.go.release()
+        if _ring(self.bell, arena, row, worker, workers):
+            self.go.release()
 
     def wait(self):
         _spin(self.bell, _DONE, self.calls)
@@ -290,10 +348,9 @@ class _Worker:
             raise failure
 
     def dismiss(self):
-        """End the thread after the call that it has, if any."""
-        self.dismissed = True
-        with contextlib.suppress(RuntimeError):  # it has been let go already
-            self.go.release()
+        """End the thread after what it has begun, if anything."""
+        self.bell[_QUIT] = 1
+        self.start_task(0, 0, 0, 0)
 
 
 def usable_cores() -> int:
@@ -359,35 +416,47 @@ def run(function, units: int, *args, grain: int = 1) -> None:
         function(0, units, *args)
 
 
-def together(function, workers: int, abort, *args) -> None:
-    """Call ``function(worker, workers, *args)`` on ``workers`` threads at once, which may wait for one another.
+def together(arena: int, row: np.ndarray, workers: int, abort) -> None:
+    """Run the task of ``row`` on ``workers`` threads at once, which may wait for one another.
 
-    Where another thread is inside ``run``, and with one worker, the calling thread runs it alone. ``abort`` is called
-    when not all of them can begin, and must end those that wait.
+    The row's first number is the address of a compiled function of the arena's address, the row, the worker's number
+    and how many there are; number 0, which the calling thread runs, leaves it last. Where another thread is inside
+    ``run``, and with one worker, the calling thread runs it alone. ``abort`` is called when not all of them can begin,
+    and must end those that wait.
     """
-    calls = [(number, workers, *args) for number in range(workers)]
+    place = row.ctypes.data
     if workers <= 1 or not _busy.acquire(blocking=False):
-        function(0, 1, *args)
+        _lead(arena, place, 1)
         return
-    _call_all(function, calls, abort)
-
-
-def _call_all(function, calls: list[tuple], abort=None) -> None:
-    """``function`` with each of ``calls`` at once: the first here, the others in workers. Lets go of ``_busy``."""
     try:
-        while len(_workers) < len(calls) - 1:
-            _workers.append(_Worker())
-        helpers = _workers[: len(calls) - 1]
-        try:
-            for worker, call in zip(helpers, calls[1:]):
-                worker.start(function, call)
-            function(*calls[0])
-            for worker in helpers:
-                worker.wait()
-        except BaseException:  # Ctrl-C can come anywhere, and no one may write to the arrays after this
-            if abort is not None:
-                abort()
-            _dismiss_workers()
-            raise
+        for number, worker in enumerate(_helpers(workers - 1), start=1):
+            worker.start_task(arena, place, number, workers)
+        _lead(arena, place, workers)
+    except BaseException:  # Ctrl-C can come anywhere, and no one may write to the arrays after this
+        abort()
+        _dismiss_workers()
+        raise
     finally:
         _busy.release()
+
+
+def _call_all(function, calls: list[tuple]) -> None:
+    """``function`` with each of ``calls`` at once: the first here, the others in workers. Lets go of ``_busy``."""
+    try:
+        helpers = _helpers(len(calls) - 1)
+        for worker, call in zip(helpers, calls[1:]):
+            worker.start(function, call)
+        function(*calls[0])
+        for worker in helpers:
+            worker.wait()
+    except BaseException:
+        _dismiss_workers()
+        raise
+    finally:
+        _busy.release()
+
+
+def _helpers(number: int) -> list[_Worker]:
+    while len(_workers) < number:
+        _workers.append(_Worker())
+    return _workers[:number]

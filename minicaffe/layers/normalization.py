@@ -28,7 +28,12 @@ def ignored_label(loss_param: Message) -> int | None:
     return loss_param.ignore_label if loss_param.HasField("ignore_label") else None
 
 
+def fixed_places(mode: str, outer: int, inner: int) -> int | None:
+    """FULL: all ``outer * inner`` places; BATCH_SIZE: ``outer``; NONE: 1; None for VALID, which depends on labels."""
+    return {"FULL": outer * inner, "BATCH_SIZE": outer, "NONE": 1}.get(mode)
+
+
 def normaliser(mode: str, outer: int, inner: int, counted: np.ndarray) -> float:
-    """FULL: all ``outer * inner`` places; VALID: the sum of ``counted``; BATCH_SIZE: ``outer``; NONE: 1. At least 1."""
-    places = {"FULL": outer * inner, "BATCH_SIZE": outer, "NONE": 1}
-    return float(max(1, places[mode] if mode in places else counted.sum()))
+    """The ``fixed_places``, or for VALID the sum of ``counted``. At least 1."""
+    places = fixed_places(mode, outer, inner)
+    return float(max(1, counted.sum() if places is None else places))

@@ -74,6 +74,10 @@ class SoftmaxWithLoss(Layer):
             scratch, grain = self.scratch, rows_grain(dx)
             run(softmax_loss_backward, self.view[0], scratch.probability, scratch.label, factor, dx, grain=grain)
 
+    def check_labels(self, label: np.ndarray) -> None:
+        """Raise DataError for a label that is no class."""
+        read_labels(label, self.view[1], self.ignored, np.empty(label.size, np.int32))
+
     def _normaliser(self) -> float:
         outer, _, inner = self.view
         return normaliser(self.normalization, outer, inner, self.scratch.counted)

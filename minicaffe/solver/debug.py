@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -25,6 +26,13 @@ class DebugTrace:
     def __init__(self, net: Net, say: Callable[[str, str], None]):
         self.net, self.say = net, say
         self._told = 0  # the nodes before this one, forward; from this one on, backward
+
+    def forward_backward(self) -> float:
+        """As ``Net.forward_backward``."""
+        self.forward()
+        if math.isfinite(self.net.loss):
+            self.backward()
+        return self.net.loss
 
     def forward(self) -> None:
         """As ``Net.forward``."""

@@ -337,13 +337,14 @@ class Solver:
     def _pass(self, net: Net | DebugTrace, backward: bool = True) -> float:
         """Forward, and backward: the loss. Gives up where it, or with ``check_finite`` a blob, is not finite."""
         try:
-            net.forward()
-            loss = self.net.loss
+            if backward:
+                loss = net.forward_backward()
+            else:
+                net.forward()
+                loss = self.net.loss
             if not math.isfinite(loss):
                 where = self._where(self.net.first_non_finite())
                 raise NonFiniteError(f"the loss is not finite, first seen in {where}")
-            if backward:
-                net.backward()
         except NonFiniteError as error:
             self._give_up(str(error))
         return loss

@@ -7,18 +7,18 @@ import pytest
 
 from minicaffe.kernels._jit import set_threads, threads
 from minicaffe.kernels.fast.copy_rows import Copy, copy
-from minicaffe.kernels.fast.executor import PIECE, execute, new_sync
+from minicaffe.kernels.fast.executor import PIECE, Task
 from minicaffe.kernels.fast.rows import KERNELS, WIDTH, Operand, RowKernel, RowType, place, row_kernel
 
 UNITS, SIZE = 24, 20
 
 
-def program(rows, regions, workers):
-    """``regions``: lists of pieces."""
-    table = np.repeat(np.stack(rows)[None], workers, axis=0)
+def program(arena, rows, regions, workers=1):
+    """``rows``: of one worker, which all have, or of each; ``regions``: lists of pieces."""
+    table = np.repeat(np.stack(rows)[None], workers, axis=0) if np.ndim(rows) == 2 else np.stack(rows)
     pieces = np.array([piece for region in regions for piece in region], np.int64).reshape(-1, PIECE)
     begins = np.cumsum([0, *map(len, regions)]).astype(np.int64)
-    return table, pieces, begins, new_sync(len(regions))
+    return Task(arena, table, pieces, begins)
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -39,10 +39,10 @@ def test_regions_follow_one_another(workers):
         backwards = Operand((i + 1) * size + (UNITS - 1) * SIZE, -SIZE, 0)
         rows.append(copy.encode(Copy(Operand(i * size, SIZE, 0), backwards, SIZE)))
         regions.append([(i, i + 1, start, start + 3, 2) for start in range(0, UNITS, 3)])
-    table, pieces, begins, sync = program(rows, regions, workers)
+    task = program(arena, rows, regions, workers)
     for _ in range(20):
         arena[size:] = -1
-        execute(arena, table, pieces, begins, sync)
+        task.run()
         found = arena.reshape(length + 1, UNITS, SIZE)
         for i in range(length + 1):
             assert np.array_equal(found[i], found[0][:: -1 if i % 2 else 1])
@@ -58,23 +58,20 @@ def test_rows_of_a_piece_run_depth_first(workers):
     for worker in range(workers):
         local = Operand(2 * size + worker * chunk * SIZE, SIZE, 1)
         tables.append(np.stack([copy.encode(Copy(x, local, SIZE)), copy.encode(Copy(local, y, SIZE))]))
-    _, pieces, begins, sync = program(list(tables[0]), [[(0, 2, i, i + 6, chunk) for i in range(0, UNITS, 6)]], 1)
-    execute(arena, np.stack(tables), pieces, begins, sync)
+    program(arena, tables, [[(0, 2, i, i + 6, chunk) for i in range(0, UNITS, 6)]]).run()
     assert np.array_equal(arena[size : 2 * size], arena[:size])
 
 
 def test_ticks_are_counted_by_row():
     arena = np.zeros(4 * UNITS * SIZE, np.float32)
     rows = [copy.encode(Copy(Operand(0, SIZE, 0), Operand(i * UNITS * SIZE, SIZE, 0), SIZE)) for i in (1, 2)]
-    table, pieces, begins, sync = program(rows, [[(0, 2, 0, UNITS, 1)]], 1)
     ticks = np.zeros((1, 2), np.int64)
-    execute(arena, table, pieces, begins, sync, ticks)
+    program(arena, rows, [[(0, 2, 0, UNITS, 1)]]).run(ticks)
     assert (ticks > 0).all()
 
 
 def test_an_empty_program_ends(workers):
-    table, pieces, begins, sync = program([np.zeros(WIDTH, np.int64)], [[], []], workers)
-    execute(np.zeros(1, np.float32), table, pieces, begins, sync)
+    program(np.zeros(1, np.float32), [np.zeros(WIDTH, np.int64)], [[], []], workers).run()
 
 
 class Number(NamedTuple):
@@ -96,8 +93,7 @@ def test_fields_of_a_row_keep_their_kinds():
     kernel = RowKernel(write_number, Number, ("y",))
     row = kernel.encode(Number(Operand(2, 2, 0), -(2**20), 0.1))
     arena = np.zeros(8, np.float32)
-    table, pieces, begins, sync = program([row], [[(0, 1, 0, 3, 1)]], 1)
-    execute(arena, table, pieces, begins, sync)
+    program(arena, [row], [[(0, 1, 0, 3, 1)]]).run()
     assert np.array_equal(arena, np.float32([0, 0, *[-(2**20), 0.1] * 3]))
     assert kernel.place_of("whole") == 4
 

@@ -196,14 +196,17 @@ def test_seeds_differ(tiny):
     assert not np.array_equal(one.net.params["conv"][0].data, two.net.params["conv"][0].data)
 
 
-def test_iter_size_sums_and_averages(tiny):
-    solver = get_solver(tiny, overrides={"iter_size": "1", "momentum": "0", "weight_decay": "0"})
-    assert solver.param.iter_size == 1
-    solver.net.forward()
-    solver.net.backward()
-    once = solver.net.params["ip"][1].diff.copy()
-    solver.net.backward()
-    np.testing.assert_allclose(solver.net.params["ip"][1].diff, 2 * once, rtol=1e-5)
+def test_gradients_of_several_passes_add_up(tiny):
+    added, apart = get_solver(tiny), get_solver(tiny)
+    diffs = [solver.net.params["ip"][1].diff for solver in (added, apart)]
+    added.net.forward_backward()
+    apart.net.forward_backward()
+    once = diffs[0].copy()
+    apart.net.clear_param_diffs()
+    added.net.forward_backward()
+    apart.net.forward_backward()
+    np.testing.assert_allclose(diffs[0], once + diffs[1], rtol=1e-5)
+    assert not np.allclose(diffs[0], once)
 
 
 def test_snapshot_is_caffes_own_form(tiny):
@@ -454,13 +457,14 @@ def test_parameters_that_overflowed_are_not_written(tiny):
 
 def test_a_gradient_that_is_not_finite_stops_too(tiny):
     solver = get_solver(tiny)
-    original = solver.net.backward
+    original = solver.net.forward_backward
 
     def poison():
-        original()
+        loss = original()
         solver.net.params["conv"][0].diff[0] = np.nan
+        return loss
 
-    solver.net.backward = poison
+    solver.net.forward_backward = poison
     with pytest.raises(
         NonFiniteError, match=r'the gradient is not finite, first seen in parameter 0 .* of layer "conv"'
     ):

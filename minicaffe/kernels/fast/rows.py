@@ -183,13 +183,28 @@ def starts_group(n, group):
     return n % group == 0
 
 
+def _numbers(kind: types.Type, number: ir.Type):
+    @intrinsic
+    def numbers(typing, address):
+        def generate(context, builder, signature, args):
+            return builder.inttoptr(args[0], ir.PointerType(number))
+
+        return types.CPointer(kind)(types.int64), generate
+
+    return numbers
+
+
+integers, floats = _numbers(types.int64, _I64), _numbers(types.float32, ir.FloatType())
+"""The int64 (float32) numbers that lie at an address, which is an integer."""
+
+
 @intrinsic
 def call_row(typing, arena, rows, at, start, stop):
-    """Call the kernel of the row that begins at ``rows[at]``, an int64 array, with units [start, stop)."""
+    """Call the kernel of the row that begins at ``rows[at]``, int64 numbers, with units [start, stop)."""
 
     def generate(context, builder, signature, args):
         arena, rows, at, start, stop = args
-        base = context.make_array(signature.args[1])(context, builder, rows).data
+        base = elements(context, builder, signature.args[1], rows)
         arena = elements(context, builder, signature.args[0], arena)
         row = builder.gep(base, [at])
         pointers = [ir.PointerType(ir.FloatType()), ir.PointerType(_I64)]

@@ -14,8 +14,19 @@ from .fusion import INFERENCE, TRAINING, chains, make_group
 from .lowering import LOWERINGS, Lowered
 from .memory import Layout, lay_out
 from .regions import make_regions
+from .softmax import SoftmaxLoss
 
-for _module in ("concat", "convolution", "functions", "inner_product", "lrn", "normalise", "pointwise", "pooling"):
+for _module in (
+    "concat",
+    "convolution",
+    "functions",
+    "inner_product",
+    "lrn",
+    "normalise",
+    "pointwise",
+    "pooling",
+    "softmax",
+):
     importlib.import_module(f".{_module}", __package__)  # each makes its lowerings known
 
 Pass = tuple  # of programs (lists of regions) and PlainSteps
@@ -28,6 +39,7 @@ class FastPlan:
     ``prepare`` must run before a forward pass whenever parameters have changed; in training it is empty, because
     forward itself begins with it. ``fixed``: values that have an array
     of their own, which ``root`` may share: root[v] is the value whose array v uses (views), diff_root likewise.
+    ``labelled``: losses made of rows, whose NaN may mean a label that is no class.
     ``kept``: values that still lie in the arena after a forward pass, and where. ``shown_diffs``: values whose own
     arrays hold their gradients after a backward pass, or what a user has put there.
     """
@@ -44,6 +56,7 @@ class FastPlan:
     root: tuple[int, ...]
     diff_root: tuple[int, ...]
     plain: tuple[Node, ...]
+    labelled: tuple[Node, ...]
     kept: tuple[tuple[int, Buffer], ...]
     shown_diffs: frozenset[int]
 
@@ -57,8 +70,9 @@ def fast_plan(graph: Graph) -> FastPlan:
     builder = Builder(graph, gradients, _batch(graph), frozenset())
     lowered = _lower(builder)
     plain = tuple(node for group, made in lowered if made is None for node in group.nodes)
+    labelled = tuple(made.node for _, made in lowered if isinstance(made, SoftmaxLoss))
     root, diff_root = _views(graph)
-    builder.fixed, builder.root, builder.diff_root = _fixed(graph, plain, root), root, diff_root
+    builder.fixed, builder.root, builder.diff_root = _fixed(graph, (*plain, *labelled), root), root, diff_root
     for group, made in lowered:
         builder.begin(group.nodes, backward=False)
         if made is not None:
@@ -86,7 +100,7 @@ def fast_plan(graph: Graph) -> FastPlan:
     kept = [(i, b) for i, b in builder.data_buffers() if b in needed_later and b in layout.shared]
     return FastPlan(
         graph, gradients, prepare, forward, backward, layout, builder.images, builder.group, builder.fixed, root,
-        diff_root, plain, tuple(kept), _shown_diffs(builder),
+        diff_root, plain, labelled, tuple(kept), _shown_diffs(builder),
     )  # fmt: skip
 
 
@@ -122,12 +136,14 @@ def _lower(builder: Builder) -> list[tuple[Group, Lowered | None]]:
 def _longest(builder: Builder, nodes: list[Node]) -> tuple[int, Lowered | None]:
     """How many of the nodes, from the first, can be lowered together, and how.
 
-    A layer whose tops count as losses is not: its gradient begins in the arrays that the net keeps.
+    Of layers whose tops count as losses only losses are: the gradient begins in the arrays that the net keeps.
     """
     lower = LOWERINGS.get(nodes[0].type)
     if lower is not None and nodes[0].layer.dtype == "float32":
         sizes = range(len(nodes), 0, -1)
-        for size in (size for size in sizes if not any(any(node.loss_weights) for node in nodes[:size])):
+        for size in (
+            size for size in sizes if not any(any(node.loss_weights) and not node.layer.loss for node in nodes[:size])
+        ):
             made = lower(builder, make_group(nodes[:size]))
             if made is not None:
                 return size, made

@@ -47,7 +47,7 @@ def kernels(parts):
 
 def test_layers_without_row_kernels_run_plain_on_planes():
     plan = plan_of("TRAIN")
-    assert [node.name for node in plan.plain] == ["x", "drop", "loss"]
+    assert [node.name for node in plan.plain] == ["x", "drop"]
     names = kernels(plan.forward)
     drop = names.index(f"plain {[node.name for node in plan.graph.nodes].index('drop')}")
     assert names[drop - 1] == "to_planes"
@@ -57,7 +57,7 @@ def test_layers_without_row_kernels_run_plain_on_planes():
 
 def test_in_test_statistics_fold_and_dropout_vanishes():
     plan = plan_of("TEST")
-    assert [node.name for node in plan.plain] == ["x", "loss"]
+    assert [node.name for node in plan.plain] == ["x"]
     names = kernels(plan.forward)
     assert "fold" in kernels(plan.prepare)
     assert not {"statistics", "affine", "relu", "activate"} & set(names)
