@@ -158,6 +158,7 @@ def test_output(case):
         assert np.array_equal(run(case, x, panels, cuts=(1,)), got)
     assert np.array_equal(run(case, x, panels, parts=(3, 1)), got)
     assert np.array_equal(run(case, x, panels, parts=(2, 2), cuts=(1, 5)), got)
+    assert np.array_equal(run(case, x, panels, parts=(3, 2), cuts=(2, 9)), got)
     assert np.array_equal(run(case, x, panels, block=d.ROWS - 1), got)
     assert np.array_equal(run(case, x, panels, whole=True, parts=(1, 3), cuts=(2,)), got)
 

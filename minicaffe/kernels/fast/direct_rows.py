@@ -123,13 +123,15 @@ def _records(r):
 
 
 class _Span(NamedTuple):
-    """Images [first, last), whose operands are placed as in a call that starts at ``start``; a part of their work."""
+    """Images [first, last), whose operands are placed as in a call that starts at ``start``; parts of their work."""
 
     first: int
     last: int
     start: int
     pixel_part: int
+    pixel_stop: int
     output_part: int
+    output_stop: int
 
 
 @row_kernel(Direct, writes=("y", "work"))
@@ -141,15 +143,20 @@ def direct(arena, r, start, stop):
     parts = r.pixel_parts * r.output_parts
     clear(arena, _zeros(r), _zeros(r) + r.x_lanes)
     if r.images:
-        for unit in range(start, stop):
-            _direct_span(arena, r, _Span(0, r.images, 0, 0, unit))
+        _direct_span(arena, r, _Span(0, r.images, 0, 0, 1, start, stop))
     elif parts == 1:
-        _direct_span(arena, r, _Span(start, stop, start, 0, 0))
+        _direct_span(arena, r, _Span(start, stop, start, 0, 1, 0, 1))
     else:
-        for unit in range(start, stop):
-            n, part = unit // parts, unit % parts
-            span = _Span(n, n + 1, start // parts, part % r.pixel_parts, part // r.pixel_parts)
+        unit = start
+        while unit < stop:  # units that follow one another are done together where they make a rectangle
+            n, part, left = unit // parts, unit % parts, min(parts - unit % parts, stop - unit)
+            pixel, output = part % r.pixel_parts, part // r.pixel_parts
+            whole = left // r.pixel_parts if pixel == 0 else 0
+            pixels = r.pixel_parts if whole else min(left, r.pixel_parts - pixel)
+            outputs = max(1, whole)
+            span = _Span(n, n + 1, start // parts, pixel, pixel + pixels, output, output + outputs)
             _direct_span(arena, r, span)
+            unit += pixels * outputs
 
 
 @kernel
@@ -161,7 +168,7 @@ def _direct_span(arena, r, span):
             pixels = (span.last - span.first) * down * across
             blocks = -(-pixels // r.rows)
             at = blocks * span.pixel_part // r.pixel_parts
-            end = blocks * (span.pixel_part + 1) // r.pixel_parts
+            end = blocks * span.pixel_stop // r.pixel_parts
             if at < end:
                 phase = _Phase(phase_h, phase_w, down, across, _write_taps(arena, r, phase_h, phase_w))
                 while at < end:
@@ -248,7 +255,7 @@ def _strip_products(arena, r, span, count):
     channels, outputs, flags = r.channels, r.outputs, r.flags
     total, depth = r.groups * panels, taps * channels
     stride = (PANEL + count - 1) // count  # each block asks for a share of the weights that the next panel needs
-    for panel in range(total * span.output_part // r.output_parts, total * (span.output_part + 1) // r.output_parts):
+    for panel in range(total * span.output_part // r.output_parts, total * span.output_stop // r.output_parts):
         g, first = panel // panels, panel % panels * PANEL
         weights = r.weights.base + panel * depth * PANEL
         output = g * outputs + first

@@ -166,6 +166,10 @@ def _products(vectors: int, kind: str, count: int = ROWS):
             cells, sums = _sums(builder, count, vectors)
             for cell in cells:
                 builder.store(constant(0), sums[cell])
+            with builder.if_then(builder.icmp_unsigned("!=", builder.and_(flags, _I64(RESIDUAL)), _I64(0))):
+                for m, v in cells:
+                    row = builder.add(_number(builder, record, 1 + ROWS + m), y_add)
+                    ask(builder, builder.gep(arena, [builder.add(row, INDEX(v * LANES))]), 3)
             with cgutils.for_range(builder, _number(builder, record, 0)) as tap:
                 entry = builder.gep(record, [builder.add(_I64(HEADER), builder.mul(tap.index, _I64(TAP)))])
                 panel = builder.gep(arena, [builder.add(weights, _number(builder, entry, 0))])

@@ -15,6 +15,7 @@ _BLOCK = 80 * LANES  # a block of results, from beginning to end of its sums
 _TAP = 24 * LANES  # a tap of a block
 _NARROW = 1.4  # one vector of columns instead of two: more loads to a multiply-add
 _FEW_PIXELS = 8 * ROWS  # of the whole batch: rather than read all weights for some images, all meet some weights
+_FINER = 4  # so many times finer are cuts between pixels: the kernel takes what lies together at once
 _MANY_WEIGHTS = 2**17  # too many for a partial sum of each group of images
 READ = 30.0
 """Reading a weight from memory, at small batches; in multiply-adds, as all costs here. Products go on meanwhile."""
@@ -51,7 +52,7 @@ def parts(b: Builder, blocks: int, panels: int, pixel_read: float, panel_read: f
         reads = (by_pixel * panel_read + by_panel * pixel_read) * uneven
         if by_pixel * by_panel * 2 > wanted and reads < least:
             best, least = (by_pixel, by_panel), reads
-    return best
+    return min(blocks, _FINER * best[0]), best[1]
 
 
 def pack(b: Builder, conv: Conv, swapped: bool = False) -> Buffer:
