@@ -49,7 +49,8 @@ class SGD:
 
     def gradient_norm(self) -> float:
         """The L2 norm of all gradients together; NaN or infinite if any of them is."""
-        run(update.squared_norms, len(self._blocks), self._blocks, self.arena.learned_diff, self._partial)
+        arrays = self._blocks, self.arena.learned_diff, self._partial
+        run(update.squared_norms, len(self._blocks), *arrays, grain=update.GRAIN)
         return math.sqrt(float(self._partial.sum()))
 
     def apply(self, rate: float, norm: float, iteration: int = 0) -> None:
@@ -63,7 +64,7 @@ class SGD:
         scalars = (real(value) for value in (*self._numbers(), scale))
         l1 = param.regularization_type == "L1"
         arrays = (arena.learned, arena.learned_diff, *self.histories)
-        run(self.kernel, len(self._blocks), self._blocks, self._rates, *scalars, l1, *arrays)
+        run(self.kernel, len(self._blocks), self._blocks, self._rates, *scalars, l1, *arrays, grain=update.GRAIN)
 
     def _check(self) -> None:
         """Raise SolverError for options that this rule cannot take."""
