@@ -6,7 +6,8 @@ ever has to be exchanged. State (BatchNorm's statistics) lies in a second pair o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,20 +38,48 @@ class Segment:
     decay_mult: float
 
 
+class _Window:
+    """Hands out an array through NumPy's interface, so that every view of it keeps the first one alive."""
+
+    def __init__(self, array: np.ndarray):
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class Views:
+    """Views that users were given of arrays; true as long as any is alive."""
+
+    def __init__(self) -> None:
+        self._given: list[weakref.ref] = []
+
+    def give(self, array: np.ndarray) -> np.ndarray:
+        """A view of ``array``."""
+        view = np.asarray(_Window(array))
+        self._given.append(weakref.ref(view))
+        return view
+
+    def __bool__(self) -> bool:
+        self._given = [view for view in self._given if view() is not None]
+        return bool(self._given)
+
+
 class Arena:
     """Memory for ``params``; ``segments`` list the learned ones that own their memory, in net order.
 
-    ``data[i]`` and ``diff[i]`` are the arrays of parameter ``i``; parameters that share an owner share them.
+    ``data[i]`` and ``diff[i]`` are the arrays of parameter ``i``; parameters that share an owner share them. Where
+    clearing was put off, ``diff`` holds old numbers until ``settle``; ``learned_diff`` and ``shown`` settle first.
     """
 
     def __init__(self, params: Sequence[ParamFact], dtype: Any) -> None:
         learned, self.segments = self._lay_out(params, learned=True)
         state, state_segments = self._lay_out(params, learned=False)
         self.learned = aligned_zeros(learned, dtype)
-        self.learned_diff = aligned_zeros(learned, dtype)
+        self._learned_diff = aligned_zeros(learned, dtype)
+        self._clear_due = False
+        self._views = Views()
         self.state = aligned_zeros(state, dtype)
         state_diff = aligned_zeros(state, dtype)
-        where = {segment.param: (self.learned, self.learned_diff, segment) for segment in self.segments}
+        where = {segment.param: (self.learned, self._learned_diff, segment) for segment in self.segments}
         where.update({segment.param: (self.state, state_diff, segment) for segment in state_segments})
         self.data: list[np.ndarray] = []
         self.diff: list[np.ndarray] = []
@@ -59,6 +88,45 @@ class Arena:
             self.data.append(data[segment.start : segment.stop].reshape(fact.shape))
             self.diff.append(diff[segment.start : segment.stop].reshape(fact.shape))
 
+    @property
+    def learned_diff(self) -> np.ndarray:
+        """The diffs of all learned parameters."""
+        self.settle()
+        return self._learned_diff
+
+    def shown(self, diff: np.ndarray) -> np.ndarray:
+        """A parameter's diff for a user, who may keep it and write to it."""
+        self.settle()
+        return self._views.give(diff)
+
+    def clear(self, later: bool = False) -> None:
+        """Set all learned diffs to zero; ``later``: not before someone looks, and ``clear_rest`` may come first."""
+        self._clear_due = later and not self._views
+        if not self._clear_due:
+            self._learned_diff.fill(0)
+
+    def settle(self) -> None:
+        """Clear now, where it was put off."""
+        if self._clear_due:
+            self.clear()
+
+    def clear_rest(self, rest: Sequence[slice]) -> bool:
+        """Where clearing was put off, clear ``rest`` only, as all else is about to be overwritten; whether it was."""
+        due, self._clear_due = self._clear_due, False
+        if due:
+            for part in rest:
+                self._learned_diff[part] = 0
+        return due
+
+    def without(self, params: Set[int]) -> list[slice]:
+        """The parts of the learned arrays that hold no parameter of ``params``."""
+        parts: list[slice] = []
+        for segment in self.segments:
+            if segment.param not in params:
+                start = parts.pop().start if parts and parts[-1].stop == segment.start else segment.start
+                parts.append(slice(start, _filled(segment.stop)))
+        return parts
+
     @staticmethod
     def _lay_out(params: Sequence[ParamFact], learned: bool) -> tuple[int, tuple[Segment, ...]]:
         at, segments = 0, []
@@ -66,5 +134,10 @@ class Arena:
             if fact.owner == fact.id and fact.learned == learned:
                 size = count(fact.shape)
                 segments.append(Segment(fact.id, at, at + size, fact.lr_mult, fact.decay_mult))
-                at += -(-size // _ALIGN) * _ALIGN
+                at = _filled(at + size)
         return at, tuple(segments)
+
+
+def _filled(numbers: int) -> int:
+    """Filled up to where a segment may begin."""
+    return -(-numbers // _ALIGN) * _ALIGN

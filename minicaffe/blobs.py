@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -117,14 +116,18 @@ class ValueBlob(Blob):
 
 
 class ParamBlob(Blob):
-    """A parameter: whoever takes its ``data`` may change it, which the net must hear of."""
+    """A parameter: whoever takes its ``data`` or ``diff`` may change it, which the net must hear of."""
 
-    __slots__ = ("_watched",)
+    __slots__ = ("_run",)
 
-    def __init__(self, data: np.ndarray, diff: np.ndarray, watched: Callable[[np.ndarray], np.ndarray]):
+    def __init__(self, data: np.ndarray, diff: np.ndarray, run: Execution):
         super().__init__(data, diff)
-        self._watched = watched
+        self._run = run
 
     @property
     def data(self) -> np.ndarray:
-        return self._watched(self._data)
+        return self._run.watched(self._data)
+
+    @property
+    def diff(self) -> np.ndarray:
+        return self._run.watched_diff(self._diff)

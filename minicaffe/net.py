@@ -152,7 +152,7 @@ class Net(Running):
         self.blobs = OrderedDict((name, self.value(value.id)) for name, value in graph.public().items())
         self.params: OrderedDict[str, list[Blob]] = OrderedDict()
         for node in graph.nodes:
-            blobs: list[Blob] = [ParamBlob(own.data[i], own.diff[i], self._run.watched) for i in node.params]
+            blobs: list[Blob] = [ParamBlob(own.data[i], own.diff[i], self._run) for i in node.params]
             node.layer.blobs = blobs  # type: ignore[attr-defined]  # for pycaffe's scripts alone
             if blobs:
                 self.params[node.name] = blobs
@@ -178,7 +178,7 @@ class Net(Running):
 
     def _bind(self, source: NetFile) -> None:
         own = self._parameters
-        self._run.bind(own.data, own.diff)
+        self._run.bind(own.data, own.diff, own.arena)
         if own.shared:
             self._run.share()
         self.reseed(self.seed)
@@ -198,7 +198,7 @@ class Net(Running):
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to zero."""
-        self.arena.learned_diff.fill(0)
+        self.arena.clear(later=self._run.overwrites)
 
     def first_non_finite(self) -> NonFinite | None:
         """The first layer's top, in running order, that holds NaN or infinity; only blobs that are kept can tell."""
@@ -206,6 +206,7 @@ class Net(Running):
 
     def first_non_finite_gradient(self) -> NonFinite | None:
         """The first parameter, in the order of backward, whose diff holds NaN or infinity."""
+        self.arena.settle()
         return self._run.first_non_finite_gradient()
 
     # -- weights ---------------------------------------------------------------------------------------------
@@ -321,7 +322,7 @@ class Net(Running):
         if not isinstance(other, Net):
             raise UsageError(f"found a {type(other).__name__} to share with; expected a Net")
         self._parameters.share(other._parameters)
-        self._run.bind(self._parameters.data, self._parameters.diff)
+        self._run.bind(self._parameters.data, self._parameters.diff, self.arena)
         self._run.share()
         self._name()
 

@@ -75,6 +75,7 @@ class Parameters:
 
     def kept(self, node: Node, diffs: bool) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """What a file of weights holds of a layer."""
+        self.arena.settle()
         return [(self.data[i], self.diff[i] if diffs else None) for i in node.params]
 
     def shared_places(self) -> dict[tuple[str, int], tuple[str, int]]:

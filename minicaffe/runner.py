@@ -29,6 +29,7 @@ class Program:
     scratch: list[tuple[int, int]]  # (row, number) of what lies in a worker's own memory
     pieces: np.ndarray
     regions: np.ndarray
+    adds: np.ndarray  # (rows, number): whether what a row writes to a parameter's gradient is added
     guard: int = 0
     guarded: Sequence[int] = ()
     task: Task | None = None
@@ -46,6 +47,7 @@ class Runner:
         self._array, self._plain = array, plain
         self.arena = aligned_zeros(plan.layout.shared_size + _SLACK, np.float32)
         self._local: list[np.ndarray] = []
+        self._adds = True
         load_kernels({step.kernel for step in _steps(plan)})
         self._passes = {name: self._programs(getattr(plan, name)) for name in ("prepare", "forward", "backward")}
         self.joined = self._join()
@@ -64,6 +66,16 @@ class Runner:
             if not finite.all():
                 return value, float(numbers[np.argmin(finite)])
         return None
+
+    def add_to_gradients(self, add: bool) -> None:
+        """Whether "backward" adds to all parameters' gradients, as at first, or overwrites ``plan.overwritten``."""
+        if add == self._adds:
+            return
+        self._adds = add
+        for part in (*self._passes["backward"], *self._passes.get("both", ())):
+            if isinstance(part, Program):
+                for rows in (part.template, *([part.task.rows] if part.task else ())):
+                    rows[..., part.adds[:, 0], part.adds[:, 1]] = add
 
     def run(self, name: str) -> None:
         """Run a pass: "prepare", "forward" or "backward", or where ``joined`` "both"."""
@@ -111,10 +123,13 @@ class Runner:
         steps = [step for region in regions for step in region.steps]
         template = np.zeros((len(steps), WIDTH), np.int64)
         scratch: list[tuple[int, int]] = []
+        adds: list[tuple[int, int]] = []
         for i, step in enumerate(steps):
             operands = {name: self._operand(part) for name, part in step.parts()}
             template[i] = step.kernel.encode(step.values._replace(**operands))
             scratch += [(i, step.kernel.place_of(name)) for name, part in step.parts() if self._is_local(part.buffer)]
+            if step in self.plan.overwritten:
+                adds.append((i, step.kernel.place_of("add")))
         pieces: list[tuple[int, ...]] = []
         begins = [0]
         row = 0
@@ -123,7 +138,8 @@ class Runner:
             begins.append(len(pieces))
             row += len(region.steps)
         return Program(
-            steps, template, scratch, np.array(pieces, np.int64).reshape(-1, PIECE), np.array(begins, np.int64)
+            steps, template, scratch, np.array(pieces, np.int64).reshape(-1, PIECE), np.array(begins, np.int64),
+            np.array(adds, np.int64).reshape(-1, 2),
         )  # fmt: skip
 
     def _pieces(self, region: Region, row: int) -> Iterator[tuple[int, ...]]:

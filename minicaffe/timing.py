@@ -165,6 +165,7 @@ class _FastTimer:
         self._learns = any(runner.plan.gradients.nodes)
         self._clock = Clock()
         self._sums = {name: _Sums() for name in ("prepare", "forward", "backward")}
+        runner.add_to_gradients(False)  # as in training
         if not self._learns:
             self._run("prepare")  # once: parameters do not change
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arena import aligned_zeros
+from ..arena import Arena, aligned_zeros
 from ..errors import DataError, LayerError
 from ..graph import Graph, Node
 from ..layers.base import Shape, count
@@ -64,8 +64,11 @@ class Execution:
         """Make the arrays."""
         raise NotImplementedError
 
-    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
-        """Give each layer its arrays, and keep the arguments of every call ready."""
+    overwrites = False
+    """Whether backward need not find zeros where parameters' gradients begin: it does what ``arena`` has put off."""
+
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray], arena: Arena) -> None:
+        """Give each layer its arrays, and keep the arguments of every call ready; ``param_diff`` lie in ``arena``."""
         wanted = self.gradients.params
         for node in self.graph.nodes:
             node.layer.params = [param_data[i] for i in node.params]
@@ -126,6 +129,10 @@ class Execution:
 
     def watched(self, array: np.ndarray) -> np.ndarray:
         """A parameter's array for a user, who may write to it at any time."""
+        return array
+
+    def watched_diff(self, array: np.ndarray) -> np.ndarray:
+        """A parameter's gradient for a user, likewise."""
         return array
 
     def shown_diff(self, value: int) -> np.ndarray | None:

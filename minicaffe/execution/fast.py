@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..arena import aligned_zeros
+from ..arena import Arena, Views, aligned_zeros
 from ..errors import DataError, LayerError, UsageError, shape_text
 from ..graph import Graph, Node, reshaped
 from ..layers.base import Shape, count
@@ -20,14 +19,6 @@ from .base import WHOLE, Execution, Span, named
 from .finite import NonFinite
 
 
-class _Window:
-    """Hands out an array through NumPy's interface, so that every view of it keeps the first one alive."""
-
-    def __init__(self, array: np.ndarray):
-        self.array = array
-        self.__array_interface__ = array.__array_interface__
-
-
 class FastExecution(Execution):
     """Rows of kernels, and arrays only for what plain layers, users and losses see."""
 
@@ -35,7 +26,7 @@ class FastExecution(Execution):
         self.plan = fast_plan(graph)
         super().__init__(graph, self.plan.gradients, dtype)
         self._changed, self._used_up = True, False
-        self._handed_out: list[weakref.ref] = []
+        self._handed_out = Views()
 
     def _roots(self, root: Any) -> set[int]:
         return {root[value] for value in self.plan.fixed}
@@ -56,9 +47,12 @@ class FastExecution(Execution):
         kept = self._roots(diff_root) if differentiates(self.graph) else losses
         self._allocate_diffs({i: aligned_zeros(values[i].count, self.dtype) for i in kept}, diff_root.__getitem__)
 
-    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
-        super().bind(param_data, param_diff)
-        self._params = param_data, param_diff
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray], arena: Arena) -> None:
+        super().bind(param_data, param_diff, arena)
+        self._params, self._arena = (param_data, param_diff, arena), arena
+        self._losses = [self.data[value.id] for value, _ in self.graph.loss_values()]
+        self._added_to = arena.without(set(self.plan.overwritten.values()))
+        self.overwrites = bool(self.plan.overwritten)
         arrays = {"data": self.data, "diff": self.diff, "param": param_data, "param_diff": param_diff}
         self.runner = Runner(self.plan, lambda source: arrays[source[0]][source[1]], self._plain)
         self._always = any(self.gradients.nodes)
@@ -116,14 +110,18 @@ class FastExecution(Execution):
         self.settle()
         if not self.runner.joined:
             return super().forward_backward()
-        self._forward("both")
+        anew = self._begin_gradients()
+        try:
+            self._forward("both")
+        finally:
+            if anew and not all(math.isfinite(loss.item()) for loss in self._losses):  # which ends the pass
+                self._arena.clear(later=True)
         self._used_up = True
         self._finish_diffs()
 
     def _forward(self, name: str) -> None:
         """The pass of this name, which begins with forward."""
         self.settle()
-        self._handed_out = [view for view in self._handed_out if view() is not None]
         if self._always or self._changed or self._handed_out:
             self.runner.run("prepare")
             self._changed = False
@@ -155,9 +153,16 @@ class FastExecution(Execution):
                 "a second backward after one forward: the fast plan has given up what the first one used; "
                 'expected another forward, or plan="inspect"'
             )
+        self._begin_gradients()
         self.runner.run("backward")
         self._used_up = True
         self._finish_diffs()
+
+    def _begin_gradients(self) -> bool:
+        """Before parameters' gradients are computed: whether they begin anew, where clearing was put off."""
+        anew = self._arena.clear_rest(self._added_to)
+        self.runner.add_to_gradients(not anew)
+        return anew
 
     def _finish_diffs(self) -> None:
         for first, last in self._one_diff:
@@ -181,7 +186,8 @@ class FastExecution(Execution):
     def watched(self, array: np.ndarray) -> np.ndarray:
         if self._always:
             return array
-        view = np.asarray(_Window(array))
-        self._handed_out.append(weakref.ref(view))
         self._changed = True
-        return view
+        return self._handed_out.give(array)
+
+    def watched_diff(self, array: np.ndarray) -> np.ndarray:
+        return self._arena.shown(array) if self.overwrites else array

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arena import aligned_zeros
+from ..arena import Arena, aligned_zeros
 from ..graph import Graph, Node, reshaped, rests
 from ..layers.base import Shape
 from ..plan import inspect_plan
@@ -35,8 +35,8 @@ class InspectExecution(Execution):
         self.data = [data[storage.data[value.id]].reshape(value.shape) for value in values]
         self._allocate_diffs(diff, storage.diff.__getitem__)
 
-    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray]) -> None:
-        super().bind(param_data, param_diff)
+    def bind(self, param_data: list[np.ndarray], param_diff: list[np.ndarray], arena: Arena) -> None:
+        super().bind(param_data, param_diff, arena)
         self._resting: set[int] = set()
         self._find_overwritten()
 

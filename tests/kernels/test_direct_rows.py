@@ -199,7 +199,7 @@ def test_input_gradient(case):
         assert np.array_equal(run(case, dy, pack(case, weights, swapped=True), swapped=True, cuts=(2,)), got)
 
 
-def weight_gradient(case, x, dy, group, cuts=(), whole=False):
+def weight_gradient(case, x, dy, group, cuts=(), whole=False, adds=1):
     count = case.kernel[0] * case.kernel[1]
     rows, line = d.partial_rows(case.channels), lanes(case.outputs)
     pieces = -(-case.images // group)
@@ -220,7 +220,7 @@ def weight_gradient(case, x, dy, group, cuts=(), whole=False):
     out = call(
         p.add_weights, units, cuts=(1,) if units > 1 else (), partials=(out["dw"], partials[0].size), dw=(dw, 0),
         work=(np.zeros(p.add_work(case.channels, count), np.float32), 0), pieces=pieces, outputs=case.outputs,
-        channels=case.channels, taps=count,
+        channels=case.channels, taps=count, add=adds,
     )  # fmt: skip
     return out["dw"]
 
@@ -232,6 +232,7 @@ def test_weight_gradient(case):
     depth = case.images * case.out_size[0] * case.out_size[1]
     close(weight_gradient(case, x, dy, case.images), want + 1, depth)
     close(weight_gradient(case, x, dy, case.images, whole=True), want + 1, depth)
+    close(weight_gradient(case, x, dy, case.images, adds=0), want, depth)
     if case.images > 2:
         close(weight_gradient(case, x, dy, 2, cuts=range(2, case.images, 2)), want + 1, depth)
         close(weight_gradient(case, x, dy, case.images, cuts=(1, 2)), want + 1, depth)

@@ -88,6 +88,6 @@ def test_weight_gradient(case):
         out = call(
             p.add_weights, -(-case.outputs // LANES), partials=(out["dw"], partials[0].size),
             dw=(np.ones(weights.shape, np.float32), 0), work=(np.zeros(p.add_work(window, 1), np.float32), 0),
-            pieces=pieces, outputs=case.outputs, channels=window, taps=1,
+            pieces=pieces, outputs=case.outputs, channels=window, taps=1, add=1,
         )  # fmt: skip
         close(out["dw"], want + 1, depth)

@@ -112,7 +112,7 @@ def swapped_of(p):
     return out["swapped"]
 
 
-def gradient_of(p, sums, before):
+def gradient_of(p, sums, before, adds=1):
     """From several partial sums, added first."""
     flat = sums.reshape(len(sums), -1)
     units = -(-flat[0].size // piece_rows.STRETCH)
@@ -124,7 +124,7 @@ def gradient_of(p, sums, before):
     out = call(
         panels.winograd_weights_gradient, panels.units(p.groups, p.channels, p.outputs), cuts=(1,),
         sums=(sums, 0), gradient=(before, 0), work=(np.full(panels.work_size(p.taps), np.nan), 0),
-        taps=p.taps, groups=p.groups, channels=p.channels, outputs=p.outputs, lanes_out=p.lanes_out,
+        taps=p.taps, groups=p.groups, channels=p.channels, outputs=p.outputs, lanes_out=p.lanes_out, add=adds,
     )  # fmt: skip
     return out["gradient"]
 
@@ -257,7 +257,7 @@ def whole(p, pieces_of_an_image=1):
     )["dx"]  # fmt: skip
     return (
         to_planes(y, p.groups * p.outputs), to_planes(dx, p.groups * p.channels),
-        gradient_of(p, sums, np.zeros_like(p.weights)),
+        gradient_of(p, sums, np.full_like(p.weights, np.nan), adds=0),
     )  # fmt: skip
 
 

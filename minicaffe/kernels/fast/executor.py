@@ -112,7 +112,7 @@ class Task:
         guard: int = 0,
         guarded: Sequence[int] = (),
     ):
-        self.workers = len(rows)
+        self.workers, self.rows = len(rows), rows
         self._sync = np.zeros(_TAKEN + len(regions) - 1, np.int64)
         places = np.array(guarded, np.int64)
         self._held = arena, rows, pieces, regions, places  # whose memory the row names

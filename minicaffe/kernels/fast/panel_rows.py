@@ -64,6 +64,7 @@ class AddWeights(NamedTuple):
     outputs: int
     channels: int
     taps: int
+    add: int  # 0: dw is overwritten
 
 
 def add_work(channels: int, taps: int) -> int:
@@ -74,7 +75,7 @@ def add_work(channels: int, taps: int) -> int:
 @row_kernel(AddWeights, writes=("dw", "work"))
 def add_weights(arena, r, start, stop):
     """dw += the pieces, added in order; units are LANES neighbouring outputs of one group."""
-    channels, taps, outputs, work = r.channels, r.taps, r.outputs, r.work.base
+    channels, taps, outputs, work, adds = r.channels, r.taps, r.outputs, r.work.base, r.add != 0
     rows = (channels + ROWS - 1) // ROWS * ROWS
     blocks = (outputs + LANES - 1) // LANES
     line = blocks * LANES
@@ -91,4 +92,5 @@ def add_weights(arena, r, start, stop):
                 to = np.uint64(r.dw.base + ((g * outputs + o) * channels + c) * taps)
                 source = np.uint64(work + c * LANES + o - first)
                 for t in range(np.uint64(taps)):
-                    arena[to + t] += arena[source + t * np.uint64(rows * LANES)]
+                    value = arena[source + t * np.uint64(rows * LANES)]
+                    arena[to + t] = arena[to + t] + value if adds else value

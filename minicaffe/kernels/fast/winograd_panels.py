@@ -44,13 +44,14 @@ class Swap(NamedTuple):
 
 class Gradient(NamedTuple):
     sums: Operand  # as panels
-    gradient: Operand  # Caffe's order, to be added to
+    gradient: Operand  # Caffe's order
     work: Operand
     taps: int
     groups: int
     channels: int
     outputs: int
     lanes_out: int
+    add: int  # 0: the gradient is overwritten
 
 
 def units(groups: int, channels: int, outputs: int) -> int:
@@ -137,7 +138,7 @@ def winograd_weights_gradient(arena, r, start, stop):
     """gradient += transposed weight transform of the sums."""
     size, side = r.taps * r.taps, r.taps + OUTPUTS - 1
     plane, step = r.channels * r.lanes_out, r.channels * size
-    turned, stage = r.work.base, r.work.base + LANES * LANES
+    turned, stage, adds = r.work.base, r.work.base + LANES * LANES, r.add != 0
     for unit in range(start, stop):
         g, channel, output = _block(r, unit)
         wide, there = min(LANES, r.channels - channel), min(LANES, r.outputs - output)
@@ -156,8 +157,10 @@ def winograd_weights_gradient(arena, r, start, stop):
                 transpose(arena, stage + k * LANES, LANES, arena, turned)
                 for lane in range(there):
                     line = to + lane * step + k
-                    store(arena, line, load(arena, line) + load(arena, turned + lane * LANES))
+                    value = load(arena, turned + lane * LANES)
+                    store(arena, line, load(arena, line) + value if adds else value)
             else:
                 for lane in range(there):
                     for i in range(left):
-                        arena[to + lane * step + k + i] += arena[stage + (k + i) * LANES + lane]
+                        value, at = arena[stage + (k + i) * LANES + lane], to + lane * step + k + i
+                        arena[at] = arena[at] + value if adds else value

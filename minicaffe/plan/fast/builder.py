@@ -195,7 +195,7 @@ class Builder:
         return self._param("param", node.params[index])
 
     def param_diff(self, node: Node, index: int) -> Buffer | None:
-        """Its gradient, to be added to; None where it is not wanted."""
+        """Its gradient; None where it is not wanted. Added to, unless a number ``add`` of the kernel is 0."""
         wanted = self.gradients.params[node.params[index]]
         return self._param("param_diff", node.params[index]) if wanted else None
 

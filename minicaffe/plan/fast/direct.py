@@ -145,5 +145,5 @@ def add_partials(b: Builder, conv: Conv, partials: Buffer, pieces: int, channels
     b.after(
         conv.groups * whole_vectors(conv.outputs) // LANES,
         add_weights,
-        AddWeights(partials, into, work, pieces, conv.outputs, channels, taps),
+        AddWeights(partials, into, work, pieces, conv.outputs, channels, taps, add=1),
     )

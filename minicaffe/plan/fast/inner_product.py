@@ -19,9 +19,6 @@ _CACHE = 2**17
 _COLUMNS = 2**19
 """Elements of x, images side by side, that pass by again and again from the second-level cache, or the next."""
 
-_STRIPES = 8
-"""Pieces that the data gradient is cut into: of each row of weights so wide a stripe that memory streams."""
-
 _STRETCH, _FEW = 1024, 8
 """Inputs that are summed up before the next, unless there are few images: then weights pass by row by row."""
 
@@ -100,13 +97,11 @@ class InnerProduct:
             values = kernels.InnerData(dy, b.param(node, 0), NOTHING, NOTHING, dx, images, inputs, outputs, 0)
             b.step(kernels.inner_data_by_images, values, work=work)
             return
-        units = -(-inputs // kernels.PANEL)
-        grain = -(-units // _STRIPES)
-        chunk = min(self._most(_CACHE // 2), grain * kernels.PANEL)
+        chunk = self._most(_CACHE // 2)
         panel = b.private(f"{node.name}.panel", kernels.DEPTH * kernels.PANEL)
         tile = b.private(f"{node.name}.tile", chunk * images)
         values = kernels.InnerData(dy, b.param(node, 0), panel, tile, dx, images, inputs, outputs, chunk)
-        b.over(units, kernels.inner_data, values, grain, work)
+        b.over(-(-inputs // kernels.PANEL), kernels.inner_data, values, grain=4, work=work)
 
     def _small(self) -> bool:
         _, outputs, inputs = self.node.layer.sizes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...graph import Graph, Node
 from ..gradients import Gradients, differentiates, needed_gradients, no_gradients
-from .builder import Buffer, Builder, Group, Step
+from .builder import Buffer, Builder, Group, PlainStep, Step
 from .fusion import INFERENCE, TRAINING, chains, make_group
 from .lowering import LOWERINGS, Lowered
 from .memory import Layout, lay_out
@@ -41,7 +41,8 @@ class FastPlan:
     of their own, which ``root`` may share: root[v] is the value whose array v uses (views), diff_root likewise.
     ``labelled``: losses made of rows, whose NaN may mean a label that is no class.
     ``kept``: values that still lie in the arena after a forward pass, and where. ``shown_diffs``: values whose own
-    arrays hold their gradients after a backward pass, or what a user has put there.
+    arrays hold their gradients after a backward pass, or what a user has put there. ``overwritten``: steps that
+    can overwrite a parameter's gradient instead of adding to it, as no other writes it, and the parameter.
     """
 
     graph: Graph
@@ -59,6 +60,7 @@ class FastPlan:
     labelled: tuple[Node, ...]
     kept: tuple[tuple[int, Buffer], ...]
     shown_diffs: frozenset[int]
+    overwritten: Mapping[Step, int]
 
 
 def fast_plan(graph: Graph) -> FastPlan:
@@ -100,7 +102,7 @@ def fast_plan(graph: Graph) -> FastPlan:
     kept = [(i, b) for i, b in builder.data_buffers() if b in needed_later and b in layout.shared]
     return FastPlan(
         graph, gradients, prepare, forward, backward, layout, builder.images, builder.group, builder.fixed, root,
-        diff_root, plain, labelled, tuple(kept), _shown_diffs(builder),
+        diff_root, plain, labelled, tuple(kept), _shown_diffs(builder), _overwritten(builder),
     )  # fmt: skip
 
 
@@ -183,6 +185,21 @@ def _shown_diffs(builder: Builder) -> frozenset[int]:
         i for i in builder.fixed
         if i in ends or (i in last and graph.values[i].version == 0 and builder.shows_diff(i))
     )  # fmt: skip
+
+
+def _overwritten(builder: Builder) -> dict[Step, int]:
+    writers: Counter[int] = Counter()
+    able: dict[Step, int] = {}
+    for step in (*builder.backward, *builder.finish):
+        if isinstance(step, PlainStep):
+            writers.update(builder.graph.params[i].owner for i in builder.graph.nodes[step.node].params)
+            continue
+        sources = {buffer.source for buffer in step.writes() if buffer.source is not None}
+        params = [index for what, index in sources if what == "param_diff"]
+        writers.update(params)
+        if params and hasattr(step.values, "add"):
+            able[step] = params[0]
+    return {step: param for step, param in able.items() if writers[param] == 1}
 
 
 def _plain_forward(builder: Builder, node: Node) -> None:

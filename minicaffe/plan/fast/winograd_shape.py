@@ -162,7 +162,8 @@ class Shape:
         if count > 1:
             stretches = -(-self.weights // pieces.STRETCH)
             self.b.after(stretches, pieces.add_pieces, pieces.AddPieces(sums, count, self.weights))
-        row = panels.Gradient(sums, gradient, work, self.taps, self.groups, self.channels, self.outputs, self.lanes_out)
+        sizes = self.taps, self.groups, self.channels, self.outputs, self.lanes_out
+        row = panels.Gradient(sums, gradient, work, *sizes, add=1)
         units = panels.units(self.groups, self.channels, self.outputs)
         self.b.after(units, panels.winograd_weights_gradient, row)
 

@@ -143,6 +143,67 @@ def test_gradients_add_up_over_passes():
         np.testing.assert_allclose(net.arena.learned_diff, 2 * once, rtol=1e-6, atol=1e-7)
 
 
+def trained(net):
+    """The gradients of one pass, from zero."""
+    net.clear_param_diffs()
+    net.forward()
+    net.backward()
+    return net.arena.learned_diff
+
+
+def names(net, params):
+    return {(net.graph.nodes[net.graph.params[i].node].name, net.graph.params[i].index) for i in params}
+
+
+def test_gradients_that_backward_overwrites_need_no_zeros():
+    with Net(parse_net(NET.replace('type: "Dropout"', 'type: "TanH"')), minicaffe.TRAIN, seed=2, plan="fast") as net:
+        filled(net)
+        assert net._run.overwrites
+        expected = trained(net).copy()
+        for diff in net.arena.diff:
+            diff.fill(np.nan)
+        np.testing.assert_array_equal(trained(net), expected)
+        net.clear_param_diffs()
+        assert not net.arena.learned_diff.any()
+
+
+def test_cleared_gradients_are_zeros_for_whoever_looks():
+    with Net(parse_net(NET.replace('type: "Dropout"', 'type: "TanH"')), minicaffe.TRAIN, seed=2, plan="fast") as net:
+        filled(net)
+        expected = trained(net).copy()
+        net.clear_param_diffs()
+        assert not any(blob.diff.any() for blobs in net.params.values() for blob in blobs)
+        trained(net)
+        diffs = [blob.diff[:] for blobs in net.params.values() for blob in blobs]
+        assert any(diff.any() for diff in diffs)
+        net.clear_param_diffs()
+        assert not any(diff.any() for diff in diffs)
+        diffs[0].fill(1)
+        net.forward()
+        net.backward()
+        first = np.zeros_like(expected)
+        first[: diffs[0].size] = 1
+        np.testing.assert_allclose(net.arena.learned_diff, expected + first, rtol=1e-6, atol=1e-7)
+
+
+def test_gradients_of_several_writers_are_added():
+    text = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 16 dim: 40 } } }
+        layer { name: "target" type: "Input" top: "target" input_param { shape { dim: 16 dim: 40 } } }"""
+    for i, (bottom, name) in enumerate((("data", "shared"), ("0", "shared"), ("1", "own"))):
+        text += f"""layer {{ name: "ip{i}" type: "InnerProduct" bottom: "{bottom}" top: "{i}" param {{ name: "{name}" }}
+            inner_product_param {{ num_output: 40 bias_term: false weight_filler {{ type: "xavier" }} }} }}"""
+    text += 'layer { name: "loss" type: "EuclideanLoss" bottom: "2" bottom: "target" top: "loss" }'
+    found = []
+    for plan in ("inspect", "fast"):
+        with Net(parse_net(text), minicaffe.TRAIN, seed=2, plan=plan) as net:
+            for i, name in enumerate(net.inputs):
+                net.blobs[name].data[...] = np.random.default_rng(i).normal(size=(16, 40))
+            net.arena.learned_diff.fill(7)
+            found.append(trained(net).copy())
+    assert names(net, net._run.plan.overwritten.values()) == {("ip2", 0)}
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("batch", [1, 2, 7, 8, 9, 17])
 def test_any_batch_size(batch):
     text = NET.replace("dim: 20", f"dim: {batch}")
@@ -194,3 +255,19 @@ def test_a_training_net_in_which_nothing_is_learned_runs_backward_to_no_effect()
     diffs = run.backward()
     assert run.loss == pytest.approx(1.5)
     assert [diff.tolist() for diff in diffs.values()] == [np.zeros((2, 3)).tolist()] * 2
+
+
+def test_cleared_gradients_stay_zeros_where_the_loss_is_not_finite():
+    with Net(parse_net(NET.replace('type: "Dropout"', 'type: "TanH"')), minicaffe.TRAIN, seed=2, plan="fast") as net:
+        filled(net)
+        net.clear_param_diffs()
+        net.forward_backward()
+        expected = net.arena.learned_diff.copy()
+        net.blobs["x"].data[0] = np.nan
+        net.clear_param_diffs()
+        assert np.isnan(net.forward_backward())
+        assert not net.arena.learned_diff.any()
+        filled(net)
+        net.clear_param_diffs()
+        net.forward_backward()
+        np.testing.assert_allclose(net.arena.learned_diff, expected, rtol=1e-4, atol=1e-6)
