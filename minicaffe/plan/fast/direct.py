@@ -52,7 +52,7 @@ def parts(b: Builder, blocks: int, panels: int, pixel_read: float, panel_read: f
         reads = (by_pixel * panel_read + by_panel * pixel_read) * uneven
         if by_pixel * by_panel * 2 > wanted and reads < least:
             best, least = (by_pixel, by_panel), reads
-    return min(blocks, _FINER * best[0]), best[1]
+    return best if b.chunked else (min(blocks, _FINER * best[0]), best[1])
 
 
 def pack(b: Builder, conv: Conv, swapped: bool = False) -> Buffer:
