@@ -6,6 +6,8 @@ ever has to be exchanged. State (BatchNorm's statistics) lies in a second pair o
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import weakref
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -18,13 +20,29 @@ from .layers.base import count
 
 _ALIGN = 16  # numbers; 64 bytes of float32, a cache line and a vector
 
+LARGE_PAGE = 2**21
+"""Bytes of a large page, for which a processor has to remember one address instead of 512."""
+
 
 def aligned_zeros(numbers: int, dtype: Any) -> np.ndarray:
-    """A zeroed one-dimensional array whose first byte lies on a 64-byte boundary."""
+    """A zeroed one-dimensional array whose first byte lies on a 64-byte boundary.
+
+    As far as it fills large pages it lies in such, where the system has them: kernels that walk along dozens of rows
+    at once would wait for addresses otherwise.
+    """
     dtype = np.dtype(dtype)
-    raw = np.zeros(numbers * dtype.itemsize + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + numbers * dtype.itemsize].view(dtype)
+    size = numbers * dtype.itemsize
+    large = size // LARGE_PAGE * LARGE_PAGE if hasattr(mmap, "MADV_HUGEPAGE") else 0
+    if large:
+        memory = mmap.mmap(-1, size + LARGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        raw = np.frombuffer(memory, np.uint8)
+    else:
+        raw = np.zeros(size + 64, np.uint8)
+    start = -raw.ctypes.data % (LARGE_PAGE if large else 64)
+    if large:
+        with contextlib.suppress(OSError):  # a system may have none all the same
+            memory.madvise(mmap.MADV_HUGEPAGE, start, large)
+    return raw[start : start + size].view(dtype)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arena import aligned_zeros
+from .arena import LARGE_PAGE, aligned_zeros
 from .kernels._jit import threads
 from .kernels.fast.executor import PIECE, Task
 from .kernels.fast.rows import WIDTH, Operand, load_kernels
@@ -179,7 +179,7 @@ class Runner:
         workers = threads()
         if program.task is None or program.task.workers != workers:
             while len(self._local) < workers:
-                self._local.append(aligned_zeros(self.plan.layout.local_size + _SLACK, np.float32))
+                self._local.append(aligned_zeros(_in_large_pages(self.plan.layout.local_size + _SLACK), np.float32))
             rows = np.repeat(program.template[None], workers, axis=0)
             for worker, local in enumerate(self._local[:workers]):
                 base = (local.ctypes.data - self.arena.ctypes.data) // 4
@@ -189,6 +189,12 @@ class Runner:
                 self.arena, rows, program.pieces, program.regions, program.guard, program.guarded
             )  # fmt: skip
         return program.task
+
+
+def _in_large_pages(elements: int) -> int:
+    """At least so many float32 numbers that fill large pages, unless they take less than a quarter of one."""
+    page = LARGE_PAGE // 4
+    return -(-elements // page) * page if elements >= page // 4 else elements
 
 
 def _steps(plan: FastPlan) -> Iterator[Step]:

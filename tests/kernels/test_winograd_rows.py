@@ -203,11 +203,11 @@ def backward(p, cuts=(), group=None, dx=True, dw=True, make_fields=fields, **oth
     )
 
 
-def product(p, a, b, c, shares=2, **numbers):
-    points = p.groups * p.points
+def product(p, a, b, c, **numbers):
+    points, panels = p.groups * p.points, -(-numbers["columns"] // parts.PANEL)
     out = call(
-        rows.winograd_product, points * shares, cuts=(3,), a=(a, 0), b=(b, 0), c=(np.full(c, np.nan), 0), points=points,
-        shares=shares, product=parts.products.address, **numbers,
+        rows.winograd_product, points * panels, cuts=(3,), a=(a, 0), b=(b, 0), c=(np.full(c, np.nan), 0), points=points,
+        product=parts.products.address, **numbers,
     )  # fmt: skip
     return out["c"]
 

@@ -10,70 +10,83 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .._jit import inline, kernel
-from .vector import INDEX, LANES, ROWS, VECTOR, constant, elements, multiply_add, pointer, read, splat_value, write
+from .vector import INDEX, LANES, ROWS, VECTOR, ask, constant, elements, multiply_add, pointer, read, splat_value, write
 
 _WIDE = 2 * LANES
 
 
-def _block(rows: int, vectors: int, steps: int = 1, adjacent: bool = False):
+def _block(rows: int, vectors: int, steps: int = 1, adjacent: bool = False, asks: bool = False):
     """The product for ``rows`` rows and ``vectors`` vectors of columns; arguments as ``multiply`` without its sizes.
 
     With ``steps`` 2, the even and the odd part of the depth have sums of their own. ``adjacent``: for an a_row of 1.
+    ``asks``: two more arguments, (at, step); beside element k of the depth the caches are asked for b[at + k step].
     """
 
-    @intrinsic
-    def block(typing, a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, depth, accumulate):
-        def generate(context, builder, signature, args):
-            a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, depth, accumulate = args
-            kinds = signature.args
-            a = builder.gep(elements(context, builder, kinds[0], a), [a_at])
-            b = builder.gep(elements(context, builder, kinds[4], b), [b_at])
-            c = builder.gep(elements(context, builder, kinds[7], c), [c_at])
-            cells = [(m, v) for m in range(rows) for v in range(vectors)]
-            sums = {(*cell, s): cgutils.alloca_once(builder, VECTOR) for cell in cells for s in range(steps)}
-            places = {
-                (m, v): pointer(builder, c, builder.add(builder.mul(c_row, INDEX(m)), INDEX(v * LANES)))
-                for m, v in cells
-            }
-            with builder.if_else(accumulate) as (then, otherwise):
-                with then:
-                    for cell in cells:
-                        builder.store(read(builder, places[cell]), sums[(*cell, 0)])
-                with otherwise:
-                    for cell in cells:
-                        builder.store(constant(0), sums[(*cell, 0)])
-            for cell in cells:
-                for s in range(1, steps):
-                    builder.store(constant(0), sums[(*cell, s)])
-            first = [builder.gep(a, [INDEX(m) if adjacent else builder.mul(a_row, INDEX(m))]) for m in range(rows)]
+    def generate(context, builder, signature, args):
+        a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, depth, accumulate, *asked = args
+        kinds = signature.args
+        a = builder.gep(elements(context, builder, kinds[0], a), [a_at])
+        matrix = elements(context, builder, kinds[4], b)
+        b = builder.gep(matrix, [b_at])
+        c = builder.gep(elements(context, builder, kinds[7], c), [c_at])
+        cells = [(m, v) for m in range(rows) for v in range(vectors)]
+        sums = {(*cell, s): cgutils.alloca_once(builder, VECTOR) for cell in cells for s in range(steps)}
+        places = {
+            (m, v): pointer(builder, c, builder.add(builder.mul(c_row, INDEX(m)), INDEX(v * LANES))) for m, v in cells
+        }
+        with builder.if_else(accumulate) as (then, otherwise):
+            with then:
+                for cell in cells:
+                    builder.store(read(builder, places[cell]), sums[(*cell, 0)])
+            with otherwise:
+                for cell in cells:
+                    builder.store(constant(0), sums[(*cell, 0)])
+        for cell in cells:
+            for s in range(1, steps):
+                builder.store(constant(0), sums[(*cell, s)])
+        first = [builder.gep(a, [INDEX(m) if adjacent else builder.mul(a_row, INDEX(m))]) for m in range(rows)]
 
-            def add(k, s):
-                at, line = builder.mul(k, a_step), builder.mul(k, b_row)
-                columns = [
-                    read(builder, pointer(builder, b, builder.add(line, INDEX(v * LANES)))) for v in range(vectors)
-                ]
-                for m in range(rows):
-                    x = splat_value(builder, builder.load(builder.gep(first[m], [at])))
-                    for v in range(vectors):
-                        total = multiply_add(builder, x, columns[v], builder.load(sums[m, v, s]))
-                        builder.store(total, sums[m, v, s])
+        def add(k, s):
+            at, line = builder.mul(k, a_step), builder.mul(k, b_row)
+            if asks:
+                ask(builder, builder.gep(matrix, [builder.add(asked[0], builder.mul(k, asked[1]))]), 3)
+            columns = [read(builder, pointer(builder, b, builder.add(line, INDEX(v * LANES)))) for v in range(vectors)]
+            for m in range(rows):
+                x = splat_value(builder, builder.load(builder.gep(first[m], [at])))
+                for v in range(vectors):
+                    total = multiply_add(builder, x, columns[v], builder.load(sums[m, v, s]))
+                    builder.store(total, sums[m, v, s])
 
-            with cgutils.for_range(builder, builder.udiv(depth, INDEX(steps))) as loop:
-                k = builder.mul(loop.index, INDEX(steps))
-                for s in range(steps):
-                    add(builder.add(k, INDEX(s)), s)
-            if steps > 1:
-                with builder.if_then(builder.trunc(depth, ir.IntType(1))):
-                    add(builder.sub(depth, INDEX(1)), 0)
-            for cell in cells:
-                total = builder.load(sums[(*cell, 0)])
-                for s in range(1, steps):
-                    total = builder.fadd(total, builder.load(sums[(*cell, s)]))
-                write(builder, total, places[cell])
-            return context.get_dummy_value()
+        with cgutils.for_range(builder, builder.udiv(depth, INDEX(steps))) as loop:
+            k = builder.mul(loop.index, INDEX(steps))
+            for s in range(steps):
+                add(builder.add(k, INDEX(s)), s)
+        if steps > 1:
+            with builder.if_then(builder.trunc(depth, ir.IntType(1))):
+                add(builder.sub(depth, INDEX(1)), 0)
+        for cell in cells:
+            total = builder.load(sums[(*cell, 0)])
+            for s in range(1, steps):
+                total = builder.fadd(total, builder.load(sums[(*cell, s)]))
+            write(builder, total, places[cell])
+        return context.get_dummy_value()
 
-        n = types.intp
-        return types.void(a, n, n, n, b, n, n, c, n, n, n, types.boolean), generate
+    n = types.intp
+
+    def of(a, b, c, *asked):
+        return types.void(a, n, n, n, b, n, n, c, n, n, n, types.boolean, *asked), generate
+
+    if asks:
+
+        @intrinsic
+        def block(typing, a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, depth, accumulate, soon, step):
+            return of(a, b, c, n, n)
+
+    else:
+
+        @intrinsic
+        def block(typing, a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, depth, accumulate):
+            return of(a, b, c)
 
     return block
 
@@ -84,6 +97,7 @@ _three_wide, _three = _block(3, 2), _block(3, 1)
 _two_wide, _two, _two_deep = _block(2, 2), _block(2, 1), _block(2, 1, steps=2)
 _one_wide, _one, _one_deep = _block(1, 2), _block(1, 1), _block(1, 1, steps=2)
 _tall = _block(2 * ROWS, 1, adjacent=True)
+_full_asking = _block(ROWS, 2, asks=True)
 
 
 @inline
@@ -180,3 +194,19 @@ def multiply(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, colum
             _multiply_deep(a, a_at, a_row, b, b_at, b_row, c, c_at, c_row, rows, depth)
         else:
             _multiply_narrow(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, depth, accumulate)
+
+
+@kernel
+def multiply_asking(a, a_at, a_row, a_step, b, b_at, b_row, c, c_at, c_row, rows, depth, accumulate, soon, share, step):
+    """``multiply`` for two vectors of columns; meanwhile the caches are asked for what will be needed soon.
+
+    Beside element k of block number i, of ROWS rows, that is b[soon + i share + k step].
+    """
+    whole = rows - rows % ROWS
+    for i in range(0, whole, ROWS):
+        x, y = a_at + i * a_row, c_at + i * c_row
+        _full_asking(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, depth, accumulate, soon, step)
+        soon += share
+    if whole < rows:
+        x, y, rest = a_at + whole * a_row, c_at + whole * c_row, rows - whole
+        multiply(a, x, a_row, a_step, b, b_at, b_row, c, y, c_row, rest, _WIDE, depth, accumulate)

@@ -12,11 +12,11 @@ import numpy as np
 
 from .._jit import inline
 from .linked import linked
-from .product import multiply
+from .product import multiply, multiply_asking
 from .rows import Operand, place
 from .shallow import is_shallow, multiply_shallow
 from .transforms import OUTPUTS
-from .vector import LANES, ask_to_read, ask_to_write
+from .vector import LANES, ROWS, ask_to_read, ask_to_write
 from .winograd_lanes import (
     gather_gradients_3,
     gather_gradients_5,
@@ -226,5 +226,13 @@ def products(
             y_row, to_row = b_row if b_row else wide, c_row if c_row else wide
             if a_step == 1 and not accumulate and is_shallow(a_row, depth, wide):
                 multiply_shallow(arena, x, a_row, y, y_row, to, to_row, rows, wide, depth)
+            elif wide == PANEL:
+                following = y + wide * b_panel if j + wide < columns else b + (p + 1) * b_point
+                step = b_row if b_row else (PANEL * ROWS + rows - 1) // rows
+                share = _LINE if b_row else depth * step
+                multiply_asking(
+                    arena, x, a_row, a_step, arena, y, y_row, arena, to, to_row, rows, depth, accumulate, following,
+                    share, step,
+                )  # fmt: skip
             else:
                 multiply(arena, x, a_row, a_step, arena, y, y_row, arena, to, to_row, rows, wide, depth, accumulate)

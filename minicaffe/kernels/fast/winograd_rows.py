@@ -141,24 +141,24 @@ class Product(NamedTuple):
     rows: int
     columns: int
     depth: int
-    shares: int  # units of a point
     product: int
 
 
 @row_kernel(Product, writes=("c",))
 def winograd_product(arena, r, start, stop):
-    """Units are (point, share of its panels)."""
-    panels = (r.columns + PANEL - 1) // PANEL
-    for unit in range(start, stop):
-        p, share = unit // r.shares, unit % r.shares
-        first = panels * share // r.shares * PANEL
-        last = min(panels * (share + 1) // r.shares * PANEL, r.columns)
+    """Units are (point, panel)."""
+    panels, unit = (r.columns + PANEL - 1) // PANEL, start
+    while unit < stop:
+        p, panel = unit // panels, unit % panels
+        count = min(panels - panel, stop - unit)
+        first, last = panel * PANEL, min((panel + count) * PANEL, r.columns)
         a, b, c = r.a.base + p * r.a_point, r.b.base + p * r.b_point, r.c.base + p * r.c_point
         call(
             r.product, arena,
-            (1, a, 0, r.a_row, r.a_step, b + first * r.b_panel, 0, r.b_panel, r.b_row, c + first * r.c_panel, 0,
-             r.c_panel, r.c_row, r.rows, last - first, 2 * r.depth),
+            (1, a, 0, r.a_row, r.a_step, b + first * r.b_panel, r.b_point - first * r.b_panel, r.b_panel, r.b_row,
+             c + first * r.c_panel, 0, r.c_panel, r.c_row, r.rows, last - first, 2 * r.depth),
         )  # fmt: skip
+        unit += count
 
 
 @inline

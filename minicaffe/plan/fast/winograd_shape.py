@@ -169,11 +169,9 @@ class Shape:
 
     def product(self, a: Buffer | Part, b: Buffer | Part, c: Buffer | Part, work: float, **numbers: Any) -> None:
         """A product for each point over the whole batch."""
-        shares = -(-numbers["columns"] // parts.PANEL)
-        units = self.groups * self.points * shares
-        row = rows.Product(
-            a, b, c, points=self.groups * self.points, shares=shares, product=parts.products.address, **numbers
-        )
+        points = self.groups * self.points
+        units = points * -(-numbers["columns"] // parts.PANEL)
+        row = rows.Product(a, b, c, points=points, product=parts.products.address, **numbers)
         self.b.over(units, rows.winograd_product, row, work=work)
 
     @property
