@@ -13,7 +13,7 @@ from ._jit import inline, kernel
 
 BLOCK = 8192
 
-GRAIN = 64
+GRAIN = 32
 """Blocks that a thread of their own pays for."""
 
 
