@@ -174,8 +174,8 @@ def _direct_span(arena, r, span):
                 while at < end:
                     count = min(r.strip, end - at)
                     _write_records(arena, r, span, phase, at * r.rows, count)
-                    _strip_products(arena, r, span, count)
                     at += count
+                    _strip_products(arena, r, span, count, _pixel(r, span, phase, at * r.rows) if at < end else 0)
 
 
 class _Phase(NamedTuple):
@@ -248,18 +248,31 @@ def _write_records(arena, r, span, phase, first, count):
 
 
 @inline
-def _strip_products(arena, r, span, count):
+def _pixel(r, span, phase, i):
+    """About where the i-th pixel of a phase begins to read."""
+    area = phase.down * phase.across
+    return place(r.x, span.first + i // area, span.start) + i % area * (r.height * r.width) // area * r.x_lanes
+
+
+@inline
+def _strip_products(arena, r, span, count, following):
+    """All panels of weights; ``following``: where the next strip begins to read, if there is one."""
     taps = r.kernel_h * r.kernel_w
     records, size = _records(r), record_size(taps)
     panels = (r.outputs + PANEL - 1) // PANEL
     channels, outputs, flags = r.channels, r.outputs, r.flags
     total, depth = r.groups * panels, taps * channels
-    stride = (PANEL + count - 1) // count  # each block asks for a share of the weights that the next panel needs
-    for panel in range(total * span.output_part // r.output_parts, total * span.output_stop // r.output_parts):
+    by_panel = (PANEL + count - 1) // count  # each block asks for a share of what the next panel or strip reads
+    by_pixel = max(1, r.rows * r.x_lanes // depth)
+    end = total * span.output_stop // r.output_parts
+    for panel in range(total * span.output_part // r.output_parts, end):
         g, first = panel // panels, panel % panels * PANEL
         weights = r.weights.base + panel * depth * PANEL
         output = g * outputs + first
         columns = PANEL if outputs - first > LANES else LANES
+        soon, share, stride = weights + depth * PANEL, depth * by_panel, by_panel
+        if following and panel + 1 == end:
+            soon, share, stride = following, r.rows * r.x_lanes, by_pixel
         for block in range(count):
             record = records + block * size
             if r.depthwise:
@@ -276,7 +289,7 @@ def _strip_products(arena, r, span, count):
                     flags,
                     columns,
                     r.rows,
-                    weights + (PANEL + min(block * stride, PANEL)) * depth,
+                    soon + block * share,
                     stride,
                 )
 
