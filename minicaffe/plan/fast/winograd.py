@@ -29,10 +29,10 @@ _SCATTER = {3: 3800, 5: 5600}
 """The like for outputs."""
 
 _READ = {True: 12, False: 3}
-"""One transformed weight read, by whether it is used once only: small batches run many weights."""
+"""One transformed weight read, by whether the blocks of a small batch read it: these use it but a few times."""
 
 _COLD = 30
-"""What more it takes for the first time, at small batches: it comes from memory."""
+"""What more the first time takes, at small batches: from memory, while products of the whole batch go on."""
 
 _PREPARED = 25
 """One transformed weight made anew, or brought back."""
@@ -143,8 +143,10 @@ def cost(b: Builder, conv: Conv) -> float:
     vectors = b.images * s.tiles * s.groups / LANES
     transforms = vectors * (s.lanes_in * _GATHER[s.taps] + s.lanes_out * _SCATTER[s.taps])
     read = 1 if s.weights <= RESIDENT and b.chunked else calls
-    cold = 0 if b.chunked else _COLD
-    weights = s.weights * (read * _READ[not b.chunked] + cold + (_PREPARED if b.training else 0))
+    weights = s.weights * (read * _READ[not b.chunked and not whole] + (_PREPARED if b.training else 0))
     moved = 2.0 * b.images * s.tiles * s.groups * s.tile if whole else 0.0
     converted = _CONVERTED * b.images * s.w.height * s.w.width * s.lanes_in if s.channels <= _FEW else 0
-    return s.work * slow * (1 + _NARROW * odd) + transforms + weights + moved + converted
+    products = s.work * slow * (1 + _NARROW * odd)
+    if not b.chunked:
+        products = max(products, _COLD * s.weights) if whole else products + _COLD * s.weights
+    return products + transforms + weights + moved + converted
