@@ -19,6 +19,7 @@ _FAST = (
     "choice",
     "concat_rows",
     "direct_rows",
+    "few_rows",
     "first_rows",
     "fold_rows",
     "inner_rows",

@@ -10,9 +10,7 @@ from minicaffe.kernels import convolution, unfold
 from minicaffe.kernels.fast import piece_rows
 from minicaffe.kernels.fast import winograd_panels as panels
 from minicaffe.kernels.fast import winograd_parts as parts
-from minicaffe.kernels.fast import winograd_planes as planes
 from minicaffe.kernels.fast import winograd_rows as rows
-from minicaffe.kernels.fast.shallow import FEW
 from minicaffe.kernels.fast.vector import LANES
 from minicaffe.kernels.fast.winograd import whole_vectors
 
@@ -141,7 +139,7 @@ def fields(p, **others):
         taps=p.taps, height=w.height, width=w.width, out_height=w.out_height, out_width=w.out_width, pad_h=w.pad_h,
         pad_w=w.pad_w, groups=p.groups, channels=p.channels, outputs=p.outputs, lanes_in=p.lanes_in,
         lanes_out=p.lanes_out, row_in=p.lanes_in, row_out=p.lanes_out + LANES, across=p.across, tiles=p.tiles,
-        parts=1, block=5, strip=0, images=p.images, product=parts.products.address,
+        parts=1, block=5, images=p.images, product=parts.products.address,
     )  # fmt: skip
     values.update(others)
     values.setdefault("work", (np.full(rows.work_size(SimpleNamespace(**values)), np.nan), 0))
@@ -160,20 +158,10 @@ def image_shapes(p):
     )
 
 
-def few_fields(p, **others):
-    """The fields of a row that reads x in planes."""
-    across = -(-p.across // planes.TOGETHER) * planes.TOGETHER
-    others = {"block": 2 * planes.TOGETHER, **others}
-    values = fields(p, row_in=FEW, across=across, tiles=p.tiles // p.across * across, **others)
-    strip = values["work"][0].size
-    work = np.full(strip + planes.strip_size(p.channels, p.taps, across), np.nan)
-    return {**values, "x": pieces(p.x), "gather": planes.gather_planes.address, "strip": strip, "work": (work, 0)}
-
-
-def forward(p, cuts=(), factor=None, local=False, make_fields=fields, **others):
+def forward(p, cuts=(), factor=None, local=False, **others):
     x_shape, y_shape = image_shapes(p)
     images = p.images * others.get("parts", 1)
-    values = make_fields(
+    values = fields(
         p, x=pieces(lanes(p.x, x_shape[-1])), y=pieces(np.full(y_shape, np.nan)), weights=(panels_of(p, factor), 0),
         gather=parts.gather_inputs.address, scatter=parts.scatter_outputs.address, **others,
     )  # fmt: skip
@@ -182,7 +170,7 @@ def forward(p, cuts=(), factor=None, local=False, make_fields=fields, **others):
     return to_planes(call(rows.winograd_forward, images, cuts, **values)["y"], p.groups * p.outputs)
 
 
-def backward(p, cuts=(), group=None, dx=True, dw=True, make_fields=fields, **others):
+def backward(p, cuts=(), group=None, dx=True, dw=True, **others):
     """dx and dw, added to ones; dx holds NaN before."""
     x_shape, y_shape = image_shapes(p)
     group = group or p.images
@@ -193,7 +181,7 @@ def backward(p, cuts=(), group=None, dx=True, dw=True, make_fields=fields, **oth
         others.update(
             weights=(swapped_of(p), 0), dx=pieces(np.full(x_shape, np.nan)), scatter=parts.scatter_gradients.address
         )
-    values = make_fields(
+    values = fields(
         p, y=pieces(lanes(p.dy, y_shape[-1])), gather_gradient=parts.gather_gradients.address, images=group, **others
     )
     out = call(rows.winograd_backward, p.images, cuts, **values)
@@ -281,44 +269,6 @@ def test_the_whole_batch_at_once_matches_the_plain_kernels(case):
     p = make(case)
     for found, expected, bound in zip(whole(p, pieces_of_an_image=2), exact(p), BOUNDS[p.taps]):
         assert error(found, expected) < bound
-
-
-FEW_CASES = [case for case, sizes in CASES.items() if sizes[1] <= FEW]
-
-
-@pytest.mark.parametrize("case", FEW_CASES)
-def test_few_channels_in_planes_match_the_plain_kernels(case):
-    p = make(case)
-    y, _, dw = exact(p)
-    bounds = BOUNDS[p.taps]
-    assert error(forward(p, make_fields=few_fields), y) < bounds[0]
-    _, found = backward(p, dx=False, make_fields=few_fields)
-    assert error(found - 1, dw) < bounds[2]
-
-
-@pytest.mark.parametrize("case", FEW_CASES)
-def test_chunks_and_blocks_of_few_channels_change_no_bit(case):
-    p = make(case)
-    y = forward(p, make_fields=few_fields)
-    _, dw = backward(p, dx=False, cuts=range(2, p.images, 2), group=2, make_fields=few_fields)
-    for block in (1, 8):
-        block *= planes.TOGETHER
-        np.testing.assert_array_equal(forward(p, cuts=(1, 2), block=block, make_fields=few_fields), y)
-        cuts = range(1, p.images)
-        _, found = backward(p, dx=False, cuts=cuts, group=2, block=block, make_fields=few_fields)
-        np.testing.assert_array_equal(found, dw)
-
-
-def test_what_is_not_finite_stays_in_its_tiles():
-    p = make("first_layer")
-    clean = forward(p, make_fields=few_fields)
-    p.x[2, 1, 6, 6] = np.nan
-    found = forward(p, make_fields=few_fields)
-    assert np.isnan(found[2, :, 4:9, 4:9]).all()
-    seen = np.isfinite(found)
-    np.testing.assert_array_equal(found[seen], clean[seen])
-    assert seen[2, :, :4].all()
-    assert seen[3:].all()
 
 
 def test_what_comes_after_the_sum():

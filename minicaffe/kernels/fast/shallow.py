@@ -11,9 +11,6 @@ from numba.extending import intrinsic
 from .._jit import inline
 from .vector import INDEX, LANES, ROWS, constant, elements, multiply_add, pointer, read, splat_value, write
 
-FEW = 4
-"""Lanes of a row of up to so many channels."""
-
 
 def _rows(depth: int, vectors: int, a_row: int):
     """``f(arena, a, b, b_row, c, c_row, rows)``: c[i] = sum over k < depth of a[i, k] b[k], all at once."""
@@ -55,30 +52,16 @@ def _rows(depth: int, vectors: int, a_row: int):
     return f
 
 
-_one, _one_wide = _rows(1, 1, FEW), _rows(1, 2, FEW)
-_three, _three_wide = _rows(3, 1, FEW), _rows(3, 2, FEW)
 _sixteen = _rows(16, 1, 16)
 
 
 @inline
 def is_shallow(a_row, depth, columns):
-    """Whether ``multiply_shallow`` takes it. Columns are one or two vectors."""
-    if a_row == FEW:
-        return depth == 1 or depth == 3
+    """Whether ``multiply_shallow`` takes it."""
     return LANES == 16 and a_row == 16 and depth == 16 and columns == LANES  # else registers are too few
 
 
 @inline
-def multiply_shallow(arena, a, a_row, b, b_row, c, c_row, rows, columns, depth):
-    """c[i, j] = sum over k < depth of a[i, k] b[k, j], in the order of k."""
-    if a_row != FEW:
-        _sixteen(arena, a, b, b_row, c, c_row, rows)
-    elif depth == 1:
-        if columns == LANES:
-            _one(arena, a, b, b_row, c, c_row, rows)
-        else:
-            _one_wide(arena, a, b, b_row, c, c_row, rows)
-    elif columns == LANES:
-        _three(arena, a, b, b_row, c, c_row, rows)
-    else:
-        _three_wide(arena, a, b, b_row, c, c_row, rows)
+def multiply_shallow(arena, a, b, b_row, c, c_row, rows):
+    """c[i, j] = sum over k < 16 of a[i, k] b[k, j], in the order of k; rows of a follow one another."""
+    _sixteen(arena, a, b, b_row, c, c_row, rows)

@@ -77,7 +77,7 @@ def _combination(builder, coefficients, values):
     return total
 
 
-def _pairs(rows) -> list[tuple[int, int]]:
+def pairs(rows) -> list[tuple[int, int]]:
     """Disjoint pairs of rows that differ only in signs, in some but not in all of their elements."""
     pairs, taken = [], set()
     for i, j in itertools.combinations(range(len(rows)), 2):
@@ -88,10 +88,10 @@ def _pairs(rows) -> list[tuple[int, int]]:
     return pairs
 
 
-def _by_rows(builder, matrix, values):
+def by_rows(builder, matrix, values):
     """matrix @ values; of a pair of rows, the even and the odd part are computed once."""
     out = [None] * len(matrix)
-    for i, j in _pairs(matrix):
+    for i, j in pairs(matrix):
         same = matrix[i] == matrix[j]
         even = _combination(builder, np.where(same, matrix[i], 0), values)
         odd = _combination(builder, np.where(same, 0, matrix[i]), values)
@@ -102,7 +102,7 @@ def _by_rows(builder, matrix, values):
 def _by_columns(builder, matrix, values):
     """matrix @ values; the values of a pair of columns are added and subtracted once."""
     matrix, values = matrix.copy(), list(values)
-    for i, j in _pairs(matrix.T):
+    for i, j in pairs(matrix.T):
         values[i], values[j] = builder.fadd(values[i], values[j]), builder.fsub(values[i], values[j])
         same = matrix[:, i] == matrix[:, j]
         matrix[:, i], matrix[:, j] = np.where(same, matrix[:, i], 0), np.where(same, 0, matrix[:, i])
@@ -111,7 +111,7 @@ def _by_columns(builder, matrix, values):
 
 def apply(builder, matrix, values):
     """matrix @ values, for LLVM vectors."""
-    by = _by_rows if len(_pairs(matrix)) >= len(_pairs(matrix.T)) else _by_columns
+    by = by_rows if len(pairs(matrix)) >= len(pairs(matrix.T)) else _by_columns
     return by(builder, matrix, values)
 
 

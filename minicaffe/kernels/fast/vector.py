@@ -41,6 +41,7 @@ FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(FLOAT, LANES)
 INDEX = ir.IntType(types.intp.bitwidth)
 _LANE = ir.IntType(32)
+_NUMBERS = ir.VectorType(_LANE, LANES)
 
 
 class _Vector(types.Type):
@@ -238,14 +239,30 @@ def transpose_block(typing, source, at, row, there, target, to, line, wanted):
 
 def _first(builder, count):
     """A mask of the first ``count`` lanes."""
-    number = builder.trunc(count, _LANE)
-    kind = ir.VectorType(_LANE, LANES)
-    one = builder.insert_element(ir.Constant(kind, ir.Undefined), number, _LANE(0))
-    every = builder.shuffle_vector(one, one, ir.Constant(kind, [0] * LANES))
-    return builder.icmp_signed("<", ir.Constant(kind, list(range(LANES))), every)
+    return builder.icmp_signed("<", ir.Constant(_NUMBERS, list(range(LANES))), _numbers(builder, count))
+
+
+def _numbers(builder, number):
+    """An integer in every lane."""
+    one = builder.insert_element(ir.Constant(_NUMBERS, ir.Undefined), builder.trunc(number, _LANE), _LANE(0))
+    return builder.shuffle_vector(one, one, ir.Constant(_NUMBERS, [0] * LANES))
+
+
+def between(builder, first, size):
+    """A mask of the lanes i for which 0 <= first + i < size."""
+    index = builder.add(_numbers(builder, first), ir.Constant(_NUMBERS, list(range(LANES))))
+    return builder.icmp_unsigned("<", index, _numbers(builder, size))
 
 
 _MASK = ir.VectorType(ir.IntType(1), LANES)
+
+
+def read_where(builder, address, mask):
+    """Zeros where the mask is not set: what lies there is not read."""
+    kind = ir.FunctionType(VECTOR, [address.type, _LANE, _MASK, VECTOR])
+    name = f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [address, _LANE(4), mask, constant(0)])
 
 
 @intrinsic
@@ -254,10 +271,7 @@ def load_first(typing, array, at, count):
 
     def generate(context, builder, signature, args):
         address = pointer(builder, elements(context, builder, signature.args[0], args[0]), args[1])
-        kind = ir.FunctionType(VECTOR, [address.type, _LANE, _MASK, VECTOR])
-        name = f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        return builder.call(function, [address, _LANE(4), _first(builder, args[2]), constant(0)])
+        return read_where(builder, address, _first(builder, args[2]))
 
     return vector(array, types.intp, types.intp), generate
 

@@ -68,7 +68,6 @@ class Winograd(NamedTuple):
     tiles: int  # of an image
     parts: int  # units of an image
     block: int  # tiles of a block
-    strip: int  # where ``work`` has room for rows of x that lies in planes
     images: int  # of one partial sum, or of the batch where the transforms of all lie in ``tiled``
     shifted: int
     added: int
@@ -225,7 +224,7 @@ def products(
             x, y, to = a + p * a_point, b + p * b_point + j * b_panel, c + p * c_point + j * c_panel
             y_row, to_row = b_row if b_row else wide, c_row if c_row else wide
             if a_step == 1 and not accumulate and is_shallow(a_row, depth, wide):
-                multiply_shallow(arena, x, a_row, y, y_row, to, to_row, rows, wide, depth)
+                multiply_shallow(arena, x, y, y_row, to, to_row, rows)
             elif wide == PANEL:
                 following = y + wide * b_panel if j + wide < columns else b + (p + 1) * b_point
                 step = b_row if b_row else (PANEL * ROWS + rows - 1) // rows

@@ -44,9 +44,9 @@ def fits(b: Builder, conv: Conv) -> bool:
     return fits_winograd(conv.w) and aligned
 
 
-def forward(b: Builder, conv: Conv, few: bool = False) -> None:
-    """Add the steps that make y; ``few``: from x in planes."""
-    s = Shape(b, conv, few)
+def forward(b: Builder, conv: Conv) -> None:
+    """Add the steps that make y."""
+    s = Shape(b, conv)
     x, weights = s.inputs(), s.panels()
     residual = NOTHING if conv.residual is None else b.lanes(conv.residual)
     ends = {
@@ -73,12 +73,12 @@ def forward(b: Builder, conv: Conv, few: bool = False) -> None:
     b.step(rows.winograd_outputs, s.values(True, y=b.new_lanes(conv.y), tiled=outputs, **ends), s.parts)
 
 
-def backward(b: Builder, conv: Conv, dy: Buffer, few: bool = False) -> None:
+def backward(b: Builder, conv: Conv, dy: Buffer) -> None:
     """Add the steps that make dx and add to the weights' gradient, each where wanted.
 
-    ``dy``: the gradient, channels last, of y before residual and relu. With ``few``, dx is not wanted.
+    ``dy``: the gradient, channels last, of y before residual and relu.
     """
-    s, gradient, wanted = Shape(b, conv, few), b.param_diff(conv.node, 0), b.wanted(conv.node)
+    s, gradient, wanted = Shape(b, conv), b.param_diff(conv.node, 0), b.wanted(conv.node)
     if gradient is None and not wanted:
         return
     (_whole_backward if s.whole(True) else _block_backward)(s, dy, gradient, wanted)

@@ -7,9 +7,7 @@ from typing import Any
 from ...kernels.fast import piece_rows as pieces
 from ...kernels.fast import winograd_panels as panels
 from ...kernels.fast import winograd_parts as parts
-from ...kernels.fast import winograd_planes as planes
 from ...kernels.fast import winograd_rows as rows
-from ...kernels.fast.shallow import FEW
 from ...kernels.fast.transforms import OUTPUTS
 from ...kernels.fast.vector import LANES
 from ...kernels.fast.winograd import whole_vectors
@@ -33,18 +31,16 @@ _PAYS = 2
 
 
 class Shape:
-    """What the steps of one convolution have in common. ``few``: x lies in planes, of at most FEW channels."""
+    """What the steps of one convolution have in common."""
 
-    def __init__(self, b: Builder, conv: Conv, few: bool = False):
-        w, self.few = conv.w, few
+    def __init__(self, b: Builder, conv: Conv):
+        w = conv.w
         self.b, self.conv, self.w, self.taps, self.groups = b, conv, w, w.kernel_h, conv.groups
         self.channels, self.outputs = w.channels, conv.outputs
         self.points = (self.taps + OUTPUTS - 1) ** 2
         self.lanes_in, self.lanes_out = whole_vectors(self.channels), whole_vectors(self.outputs)
-        self.row_in, self.row_out = FEW if few else _row(self.lanes_in), _row(self.lanes_out)
+        self.row_in, self.row_out = _row(self.lanes_in), _row(self.lanes_out)
         self.across = -(-w.out_width // OUTPUTS)
-        if few:
-            self.across = -(-self.across // planes.TOGETHER) * planes.TOGETHER
         self.tiles = self.across * -(-w.out_height // OUTPUTS)
         self.tile = self.points * (self.row_in + self.row_out)  # elements of a tile, transformed
         self.weights = self.groups * self.points * self.channels * self.lanes_out
@@ -61,7 +57,7 @@ class Shape:
 
     def whole(self, backward: bool) -> bool:
         """Whether writing out all transforms moves much less memory than reading the weights for each call."""
-        if self.few or self.weights <= RESIDENT:
+        if self.weights <= RESIDENT:
             return False
         reads = self.weights * self.calls * (4 if backward else 1)
         return reads > _PAYS * 2 * self.b.images * self.tiles * self.groups * self.tile * (2 if backward else 1)
@@ -98,15 +94,12 @@ class Shape:
             block=0 if whole else self.block,
             images=self.b.images if whole else self.b.group,
         )
-        row = parts.Winograd(strip=0, **{**fields, **others})
-        strip = rows.work_size(row)
-        work = strip + (planes.strip_size(self.channels, self.taps, self.across) if self.few else 0)
-        return row._replace(strip=strip, work=self.b.private(f"{conv.node.name}.winograd.work", work))
+        row = parts.Winograd(**{**fields, **others})
+        return row._replace(work=self.b.private(f"{conv.node.name}.winograd.work", rows.work_size(row)))
 
     def inputs(self) -> dict[str, Buffer | int]:
         """The fields of x."""
-        x = self.b.planes(self.conv.x) if self.few else self.b.lanes(self.conv.x)
-        return {"x": x, "gather": (planes.gather_planes if self.few else parts.gather_inputs).address}
+        return {"x": self.b.lanes(self.conv.x), "gather": parts.gather_inputs.address}
 
     def tiled(self, what: str, row: int) -> Buffer:
         """The transforms of the whole batch."""
