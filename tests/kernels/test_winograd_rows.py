@@ -233,12 +233,16 @@ def whole(p, pieces_of_an_image=1):
         a_point=plane_in, a_row=1, a_step=p.lanes_in, b_point=plane_out, b_panel=1, b_row=p.lanes_out + LANES,
         c_point=p.channels * p.lanes_out, c_panel=p.channels, c_row=0,
     )  # fmt: skip
-    made = product(
-        p, d, swapped_of(p), inputs.shape, rows=total, columns=p.lanes_in, depth=p.outputs, a_point=plane_out,
-        a_row=p.lanes_out + LANES, a_step=1, b_point=p.outputs * p.lanes_in, b_panel=p.outputs, b_row=0,
-        c_point=plane_in, c_panel=1, c_row=p.lanes_in,
-    )  # fmt: skip
-    back = np.where(np.isnan(made), 3.0, made)
+    for summed in (0, 1):
+        out = call(
+            rows.winograd_point_gradients, points, cuts=(5,), inputs=(v.copy(), 0), gradients=(d, 0),
+            weights=(panels_of(p), 0), sums=(np.full_like(sums, np.nan), 0),
+            work=(np.full(rows.turned_size(p.outputs), np.nan), 0), summed=summed, channels=p.channels,
+            outputs=p.outputs, lanes_in=p.lanes_in, lanes_out=p.lanes_out, row_in=p.lanes_in,
+            row_out=p.lanes_out + LANES, tiles=total, product=parts.products.address,
+        )  # fmt: skip
+        np.testing.assert_array_equal(out["sums"], sums if summed else np.nan)
+    back = out["inputs"]
     dx = run(
         rows.winograd_input_gradients, dx=pieces(np.full(x_shape, np.nan)), tiled=(back, 0),
         scatter=parts.scatter_gradients.address,

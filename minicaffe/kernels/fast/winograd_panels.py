@@ -12,7 +12,7 @@ import numpy as np
 from .._jit import inline
 from .rows import Operand, row_kernel
 from .transforms import OUTPUTS, weights_3, weights_5, weights_gradient_3, weights_gradient_5
-from .vector import LANES, load, splat, store, transpose
+from .vector import LANES, load, splat, store, transpose, transpose_block
 from .winograd_parts import PANEL
 
 
@@ -109,6 +109,18 @@ def winograd_weights(arena, r, start, stop):
                 weights_3(arena, source, 3 * LANES, LANES, arena, to + c * row, side * plane, plane)
             else:
                 weights_5(arena, source, 5 * LANES, LANES, arena, to + c * row, side * plane, plane)
+
+
+@inline
+def turn_panel(arena, panels, channels, outputs, lanes_out, first, wide, to):
+    """Of one plane, channels [first, first + wide) as (output, channel): zeros for channels beyond the last."""
+    for channel in range(0, wide, LANES):
+        there = min(LANES, channels - first - channel)
+        for output in range(0, outputs, LANES):
+            offset, row = _panel_place(output, channels, lanes_out)
+            at = panels + offset + (first + channel) * row
+            wanted = min(LANES, outputs - output)
+            transpose_block(arena, at, row, there, arena, to + output * wide + channel, wide, wanted)
 
 
 @row_kernel(Swap, writes=("swapped", "work"))

@@ -207,17 +207,19 @@ def scatter_gradients(arena, r, start, first, last, g, tiled, plane, zeros):
         n, corner_top, corner_left = _next_corner(r, n, corner_top, corner_left)
 
 
-@linked(None, 16)
+@linked(None, 18)
 def products(
     arena, points, a, a_point, a_row, a_step, b, b_point, b_panel, b_row, c, c_point, c_panel, c_row, rows, columns,
-    depth_and_add,
+    depth_and_add, soon, size,
 ):  # fmt: skip
     """For each point, c (+)= a b (see ``product.multiply``), ``columns`` of them by panels.
 
     For each column passed, b goes on by ``b_panel`` and c by ``c_panel`` elements. A row step of 0 stands for the
-    panel's own width. ``depth_and_add`` is twice the depth, plus 1 if c is added to.
+    panel's own width. ``depth_and_add`` is twice the depth, plus 1 if c is added to. Meanwhile each point asks the
+    caches for the ``size`` elements from ``soon``, or where that is 0 for the panel of b that comes next.
     """
     depth, accumulate = depth_and_add >> 1, depth_and_add & 1 != 0
+    asks = max(1, columns // PANEL * (rows // ROWS) * depth)
     for p in range(points):
         for j in range(0, columns, PANEL):
             wide = min(PANEL, columns - j)
@@ -226,9 +228,14 @@ def products(
             if a_step == 1 and not accumulate and is_shallow(a_row, depth, wide):
                 multiply_shallow(arena, x, y, y_row, to, to_row, rows)
             elif wide == PANEL:
-                following = y + wide * b_panel if j + wide < columns else b + (p + 1) * b_point
-                step = b_row if b_row else (PANEL * ROWS + rows - 1) // rows
-                share = _LINE if b_row else depth * step
+                if size:
+                    step = (size + asks - 1) // asks
+                    share = depth * step
+                    following = soon + j // PANEL * (rows // ROWS) * share
+                else:
+                    following = y + wide * b_panel if j + wide < columns else b + (p + 1) * b_point
+                    step = b_row if b_row else (PANEL * ROWS + rows - 1) // rows
+                    share = _LINE if b_row else depth * step
                 multiply_asking(
                     arena, x, a_row, a_step, arena, y, y_row, arena, to, to_row, rows, depth, accumulate, following,
                     share, step,

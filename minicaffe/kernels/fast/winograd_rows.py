@@ -20,7 +20,8 @@ from .._jit import inline
 from .linked import call, call_with_row
 from .rows import Operand, place, row_kernel, starts_group
 from .transforms import OUTPUTS
-from .vector import LANES, splat, store
+from .vector import LANES, ROWS, splat, store
+from .winograd_panels import turn_panel
 from .winograd_parts import PANEL, Winograd, blank
 
 
@@ -75,7 +76,7 @@ def winograd_forward(arena, r, start, stop):
             call(
                 r.product, arena,
                 (points, v, plane_in, row_in, 1, u, channels * lanes_out, channels, 0, m, plane_out, 1, row_out,
-                 end - first, lanes_out, 2 * channels),
+                 end - first, lanes_out, 2 * channels, 0, 0),
             )  # fmt: skip
             call_with_row(r.scatter, arena, r, (image, first, end, g, m, plane_out, zeros))
 
@@ -107,14 +108,14 @@ def winograd_backward(arena, r, start, stop):
                 call(
                     r.product, arena,
                     (points, v, plane_in, 1, row_in, m, plane_out, 1, row_out, sums + g * points * plane, plane,
-                     channels, 0, channels, lanes_out, 2 * (end - first) + add),
+                     channels, 0, channels, lanes_out, 2 * (end - first) + add, 0, 0),
                 )  # fmt: skip
             if r.scatter:
                 u = r.weights.base + g * points * outputs * lanes_in
                 call(
                     r.product, arena,
                     (points, m, plane_out, row_out, 1, u, outputs * lanes_in, outputs, 0, v, plane_in, 1, row_in,
-                     end - first, lanes_in, 2 * outputs),
+                     end - first, lanes_in, 2 * outputs, 0, 0),
                 )  # fmt: skip
                 call_with_row(r.scatter, arena, r, (start, first, end, g, v, plane_in, zeros))
 
@@ -156,9 +157,68 @@ def winograd_product(arena, r, start, stop):
         call(
             r.product, arena,
             (1, a, 0, r.a_row, r.a_step, b + first * r.b_panel, r.b_point - first * r.b_panel, r.b_panel, r.b_row,
-             c + first * r.c_panel, 0, r.c_panel, r.c_row, r.rows, last - first, 2 * r.depth),
+             c + first * r.c_panel, 0, r.c_panel, r.c_row, r.rows, last - first, 2 * r.depth, 0, 0),
         )  # fmt: skip
         unit += count
+
+
+class Points(NamedTuple):
+    """What the points of all groups hold: ``inputs`` and ``gradients`` as ``tiled``, weights and sums as panels."""
+
+    inputs: Operand
+    gradients: Operand
+    weights: Operand
+    sums: Operand
+    work: Operand
+    summed: int  # 0: the weights' gradient is not wanted
+    channels: int
+    outputs: int
+    lanes_in: int
+    lanes_out: int
+    row_in: int
+    row_out: int
+    tiles: int  # of the whole batch
+    product: int
+
+
+def turned_size(outputs: int) -> int:
+    """Elements of ``work`` for ``winograd_point_gradients``."""
+    return outputs * PANEL
+
+
+@row_kernel(Points, writes=("inputs", "sums", "work"))
+def winograd_point_gradients(arena, r, start, stop):
+    """sums = inputs' gradients, then inputs = gradients weights': of a point, while its gradients are in the cache.
+
+    Units are (group, point). The product asks for what comes next: the weights, then the next point's gradients and
+    inputs.
+    """
+    channels, outputs, row_in, row_out, tiles = r.channels, r.outputs, r.row_in, r.row_out, r.tiles
+    plane_in, plane_out, size = tiles * row_in + LANES, tiles * row_out + LANES, channels * r.lanes_out
+    half = tiles // (2 * ROWS) * ROWS
+    for p in range(start, stop):
+        v, m, u = r.inputs.base + p * plane_in, r.gradients.base + p * plane_out, r.weights.base + p * size
+        if r.summed:
+            call(
+                r.product, arena,
+                (1, v, 0, 1, row_in, m, 0, 1, row_out, r.sums.base + p * size, 0, channels, 0, channels, r.lanes_out,
+                 2 * tiles, u, size),
+            )  # fmt: skip
+        panels = max(1, r.lanes_in // PANEL)
+        for first in range(0, r.lanes_in, PANEL):
+            wide = min(PANEL, r.lanes_in - first)
+            turn_panel(arena, u, channels, outputs, r.lanes_out, first, wide, r.work.base)
+            a, c = m, v + first
+            for soon, length, rows in (
+                (m + plane_out, plane_out // panels, half),
+                (v + plane_in, plane_in // panels, tiles - half),
+            ):
+                call(
+                    r.product, arena,
+                    (1, a, 0, row_out, 1, r.work.base, 0, 0, 0, c, 0, 0, row_in, rows, wide, 2 * outputs,
+                     soon + first // PANEL * length, length),
+                )  # fmt: skip
+                a, c = a + rows * row_out, c + rows * row_in
 
 
 @inline

@@ -102,12 +102,21 @@ def _whole_backward(s: Shape, dy: Buffer, gradient: Buffer | None, wanted: bool)
     gradients = s.tiled("gradients", s.row_out)
     row = s.values(True, y=dy, tiled=gradients, gather_gradient=parts.gather_gradients.address)
     b.step(rows.winograd_gradients, row)
-    if gradient is not None:
-        inputs = s.kept_inputs()
-        if inputs is None:
-            inputs = s.tiled("inputs", s.row_in)
-            b.step(rows.winograd_inputs, s.values(True, tiled=inputs, **s.inputs()))
-        sums = b.one(f"{conv.node.name}.winograd.sums", s.weights)
+    inputs = s.kept_inputs() if gradient is not None else s.tiled("input_gradients", s.row_in)
+    if inputs is None:
+        inputs = s.tiled("inputs", s.row_in)
+        b.step(rows.winograd_inputs, s.values(True, tiled=inputs, **s.inputs()))
+    sums = b.one(f"{conv.node.name}.winograd.sums", s.weights) if gradient is not None else NOTHING
+    if wanted:
+        work = b.private(f"{conv.node.name}.winograd.turned", rows.turned_size(s.outputs))
+        values = rows.Points(
+            inputs, gradients, s.panels(), sums, work, int(gradient is not None), s.channels, s.outputs, s.lanes_in,
+            s.lanes_out, s.row_in, s.row_out, b.images * s.tiles, parts.products.address,
+        )  # fmt: skip
+        b.over(s.groups * s.points, rows.winograd_point_gradients, values, work=s.work * (1 + (gradient is not None)))
+        row = s.values(True, dx=b.new_diff_lanes(conv.x), tiled=inputs, scatter=parts.scatter_gradients.address)
+        b.step(rows.winograd_input_gradients, row)
+    else:
         s.product(
             inputs, gradients, sums, s.work,
             a_point=s.plane(s.row_in), a_row=1, a_step=s.row_in,
@@ -115,18 +124,8 @@ def _whole_backward(s: Shape, dy: Buffer, gradient: Buffer | None, wanted: bool)
             c_point=s.channels * s.lanes_out, c_panel=s.channels, c_row=0,
             rows=s.channels, columns=s.lanes_out, depth=b.images * s.tiles,
         )  # fmt: skip
+    if gradient is not None:
         s.finish(sums, 1, gradient)
-    if wanted:
-        out = s.tiled("input_gradients", s.row_in)
-        s.product(
-            gradients, s.swapped(), out, s.work,
-            a_point=s.plane(s.row_out), a_row=s.row_out, a_step=1,
-            b_point=s.outputs * s.lanes_in, b_panel=s.outputs, b_row=0,
-            c_point=s.plane(s.row_in), c_panel=1, c_row=s.row_in,
-            rows=b.images * s.tiles, columns=s.lanes_in, depth=s.outputs,
-        )  # fmt: skip
-        row = s.values(True, dx=b.new_diff_lanes(conv.x), tiled=out, scatter=parts.scatter_gradients.address)
-        b.step(rows.winograd_input_gradients, row)
 
 
 def cost(b: Builder, conv: Conv) -> float:
