@@ -36,7 +36,7 @@ def forward(p, cuts=(), local=False, **others):
 def backward(p, cuts=(), group=None):
     """The gradient of the weights, added to ones."""
     group = group or p.images
-    sums = np.full((-(-p.images // group), p.points, p.channels * p.lanes_out), np.nan)
+    sums = np.full((-(-p.images // group), p.points, p.plane_weights), np.nan)
     dy = lanes(p.dy, image_shapes(p)[1][-1])
     out = call(rows.few_backward, p.images, cuts, **fields(p, y=pieces(dy), sums=pieces(sums), images=group))
     return gradient_of(p, out["sums"], np.ones_like(p.weights))

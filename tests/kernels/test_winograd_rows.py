@@ -59,6 +59,7 @@ def make(case):
         points=(taps + 3) ** 2, **arrays,
     )  # fmt: skip
     p.lanes_in, p.lanes_out = whole_vectors(p.channels), whole_vectors(p.outputs)
+    p.plane_weights = p.channels * p.lanes_out + parts.GAP
     p.across = -(-outs[1] // 4)
     p.tiles = p.across * -(-outs[0] // 4)
     return p
@@ -87,7 +88,7 @@ def exact(p):
 
 
 def panels_of(p, factor=None):
-    shape = (p.groups * p.points, p.channels * p.lanes_out)
+    shape = (p.groups * p.points, p.plane_weights)
     out = call(
         panels.winograd_weights, panels.units(p.groups, p.channels, p.outputs), cuts=(1,),
         weights=(p.weights, 0), panels=(np.full(shape, np.nan), 0),
@@ -95,18 +96,18 @@ def panels_of(p, factor=None):
         taps=p.taps, groups=p.groups, channels=p.channels, outputs=p.outputs, lanes_out=p.lanes_out,
         scaled=int(factor is not None),
     )  # fmt: skip
-    assert np.isfinite(out["panels"]).all()
+    assert np.isfinite(out["panels"][:, : -parts.GAP]).all()
     return out["panels"]
 
 
 def swapped_of(p):
-    shape = (p.groups * p.points, p.outputs * p.lanes_in)
+    shape = (p.groups * p.points, p.outputs * p.lanes_in + parts.GAP)
     out = call(
         panels.winograd_swap, shape[0], cuts=(5,), panels=(panels_of(p), 0), swapped=(np.full(shape, np.nan), 0),
         work=(np.full(panels.work_size(p.taps), np.nan), 0), planes=shape[0], channels=p.channels, outputs=p.outputs,
         lanes_in=p.lanes_in, lanes_out=p.lanes_out,
     )  # fmt: skip
-    assert np.isfinite(out["swapped"]).all()
+    assert np.isfinite(out["swapped"][:, : -parts.GAP]).all()
     return out["swapped"]
 
 
@@ -174,7 +175,7 @@ def backward(p, cuts=(), group=None, dx=True, dw=True, **others):
     """dx and dw, added to ones; dx holds NaN before."""
     x_shape, y_shape = image_shapes(p)
     group = group or p.images
-    sums = np.full((-(-p.images // group), p.groups * p.points, p.channels * p.lanes_out), np.nan)
+    sums = np.full((-(-p.images // group), p.groups * p.points, p.plane_weights), np.nan)
     if dw:
         others.update(x=pieces(lanes(p.x, x_shape[-1])), sums=pieces(sums), gather=parts.gather_inputs.address)
     if dx:
@@ -217,7 +218,7 @@ def whole(p, pieces_of_an_image=1):
         rows.winograd_inputs, pieces_of_an_image, x=pieces(x), tiled=(inputs, 0), gather=parts.gather_inputs.address
     )["tiled"]  # fmt: skip
     a = {"a_point": plane_in, "a_row": p.lanes_in, "a_step": 1}
-    b = {"b_point": p.channels * p.lanes_out, "b_panel": p.channels, "b_row": 0}
+    b = {"b_point": p.plane_weights, "b_panel": p.channels, "b_row": 0}
     c = {"c_point": plane_out, "c_panel": 1, "c_row": p.lanes_out + LANES}
     m = np.where(np.isnan(made := product(p, v, panels_of(p), outputs.shape, rows=total, columns=p.lanes_out,
                                           depth=p.channels, **a, **b, **c)), 3.0, made)  # fmt: skip
@@ -229,9 +230,9 @@ def whole(p, pieces_of_an_image=1):
         rows.winograd_gradients, y=pieces(dy), tiled=(outputs, 0), gather_gradient=parts.gather_gradients.address
     )["tiled"]  # fmt: skip
     sums = product(
-        p, v, d, (1, points, p.channels * p.lanes_out), rows=p.channels, columns=p.lanes_out, depth=total,
+        p, v, d, (1, points, p.plane_weights), rows=p.channels, columns=p.lanes_out, depth=total,
         a_point=plane_in, a_row=1, a_step=p.lanes_in, b_point=plane_out, b_panel=1, b_row=p.lanes_out + LANES,
-        c_point=p.channels * p.lanes_out, c_panel=p.channels, c_row=0,
+        c_point=p.plane_weights, c_panel=p.channels, c_row=0,
     )  # fmt: skip
     for summed in (0, 1):
         out = call(

@@ -28,7 +28,7 @@ from .layout import clear
 from .rows import Operand, place, row_kernel, starts_group
 from .transforms import OUTPUTS
 from .vector import LANES, load, store
-from .winograd_parts import PANEL
+from .winograd_parts import GAP, PANEL
 
 _ACROSS = TOGETHER * OUTPUTS
 """Pixels of the tiles of a vector."""
@@ -82,7 +82,7 @@ def _gather(arena, r, x, top, left, v, stage):
 def _outputs(arena, r, panel, v, y, top, left, zeros, floor, stage):
     """A panel of some tiles of y: as many as ``at_once`` says."""
     height, width, lanes, channels = r.out_height, r.out_width, r.lanes_out, r.channels
-    point, u, at, nowhere = channels * lanes, r.weights.base + panel * channels, y + panel, zeros + lanes
+    point, u, at, nowhere = channels * lanes + GAP, r.weights.base + panel * channels, y + panel, zeros + lanes
     shift = r.shift.base + panel if r.shifted else zeros
     if panel + PANEL <= lanes:
         if r.taps == 3:
@@ -134,7 +134,7 @@ def _copy_pixels(arena, r, y, top, left, edge):
 def _gradients(arena, r, panel, dy, line, v, sums, stage):
     """Add to the sums of a panel."""
     lanes, channels = r.lanes_out, r.channels
-    point, at, to = channels * lanes, dy + panel, sums + panel * channels
+    point, at, to = channels * lanes + GAP, dy + panel, sums + panel * channels
     if panel + PANEL <= lanes:
         if r.taps == 3:
             gradients_3_wide(arena, at, line, lanes, v, to, point, channels, stage)
@@ -154,7 +154,7 @@ def few_backward(arena, r, start, stop):
     edge = stage + stage_size(r.taps)
     sums = place(r.sums, start // r.images, 0)
     if starts_group(start, r.images):
-        clear(arena, sums, sums + _points(r) * r.channels * lanes)
+        clear(arena, sums, sums + _points(r) * (r.channels * lanes + GAP))
     for n in range(start, stop):
         x, y = place(r.x, n, start), place(r.y, n, start)
         for top in range(0, height, OUTPUTS):

@@ -2,7 +2,7 @@
 
 Caffe's order is (output, channel, taps, taps), over all groups' outputs. Transformed weights lie as (group, point,
 panel, channel, output of the panel) for forward; *swapped*, outputs and channels change places. Columns beyond the last
-output (or channel) are zero. A unit is LANES outputs by LANES channels.
+output (or channel) are zero; between points lie GAP elements. A unit is LANES outputs by LANES channels.
 """
 
 from typing import NamedTuple
@@ -12,8 +12,11 @@ import numpy as np
 from .._jit import inline
 from .rows import Operand, row_kernel
 from .transforms import OUTPUTS, weights_3, weights_5, weights_gradient_3, weights_gradient_5
-from .vector import LANES, load, splat, store, transpose, transpose_block
-from .winograd_parts import PANEL
+from .vector import LANES, ask_to_read, ask_to_write, load, splat, store, transpose, transpose_block
+from .winograd_parts import GAP, PANEL
+
+_AHEAD = 2
+"""Channels ahead of the one in hand for which the caches are asked: its points lie far apart."""
 
 
 class Weights(NamedTuple):
@@ -83,7 +86,7 @@ def _block(r, unit):
 def winograd_weights(arena, r, start, stop):
     """panels = weights g weights', g = factor * weights."""
     size, side = r.taps * r.taps, r.taps + OUTPUTS - 1
-    plane, step, one = r.channels * r.lanes_out, r.channels * size, splat(np.float32(1))
+    plane, step, one = r.channels * r.lanes_out + GAP, r.channels * size, splat(np.float32(1))
     turned, stage = r.work.base, r.work.base + LANES * LANES
     for unit in range(start, stop):
         g, channel, output = _block(r, unit)
@@ -105,6 +108,8 @@ def winograd_weights(arena, r, start, stop):
         to = r.panels.base + g * side * side * plane + offset + channel * row
         for c in range(wide):
             source = stage + c * size * LANES
+            for p in range(side * side):
+                ask_to_write(arena, to + (c + _AHEAD) * row + p * plane)
             if r.taps == 3:
                 weights_3(arena, source, 3 * LANES, LANES, arena, to + c * row, side * plane, plane)
             else:
@@ -129,8 +134,8 @@ def winograd_swap(arena, r, start, stop):
     before, after = r.work.base, r.work.base + LANES * LANES
     zero = splat(np.float32(0))
     for unit in range(start, stop):
-        source = r.panels.base + unit * r.channels * r.lanes_out
-        target = r.swapped.base + unit * r.outputs * r.lanes_in
+        source = r.panels.base + unit * (r.channels * r.lanes_out + GAP)
+        target = r.swapped.base + unit * (r.outputs * r.lanes_in + GAP)
         for channel in range(0, r.lanes_in, LANES):
             offset_to, row_to = _panel_place(channel, r.outputs, r.lanes_in)
             there = min(LANES, r.channels - channel)
@@ -149,7 +154,7 @@ def winograd_swap(arena, r, start, stop):
 def winograd_weights_gradient(arena, r, start, stop):
     """gradient += transposed weight transform of the sums."""
     size, side = r.taps * r.taps, r.taps + OUTPUTS - 1
-    plane, step = r.channels * r.lanes_out, r.channels * size
+    plane, step = r.channels * r.lanes_out + GAP, r.channels * size
     turned, stage, adds = r.work.base, r.work.base + LANES * LANES, r.add != 0
     for unit in range(start, stop):
         g, channel, output = _block(r, unit)
@@ -158,6 +163,8 @@ def winograd_weights_gradient(arena, r, start, stop):
         for c in range(wide):
             at = r.sums.base + g * side * side * plane + offset + (channel + c) * row
             to = stage + c * size * LANES
+            for p in range(side * side):
+                ask_to_read(arena, at + _AHEAD * row + p * plane)
             if r.taps == 3:
                 weights_gradient_3(arena, at, side * plane, plane, arena, to, 3 * LANES, LANES)
             else:

@@ -34,6 +34,9 @@ _LINE = 16
 PANEL = 2 * LANES
 """Columns that lie side by side in transformed weights; the last panel of a point may hold LANES only."""
 
+GAP = LANES
+"""Elements between the points of transformed weights: at some distances all would fall into one set of the caches."""
+
 
 class Winograd(NamedTuple):
     """A row of any of the kernels. ``y`` is the output or its gradient (before residual and relu).

@@ -22,7 +22,7 @@ from .rows import Operand, place, row_kernel, starts_group
 from .transforms import OUTPUTS
 from .vector import LANES, ROWS, splat, store
 from .winograd_panels import turn_panel
-from .winograd_parts import PANEL, Winograd, blank
+from .winograd_parts import GAP, PANEL, Winograd, blank
 
 
 def work_size(values: Winograd) -> int:
@@ -72,10 +72,10 @@ def winograd_forward(arena, r, start, stop):
         end = min(first + block, last)
         for g in range(r.groups):
             call_with_row(r.gather, arena, r, (image, first, end, g, v, plane_in, zeros))
-            u = r.weights.base + g * points * channels * lanes_out
+            u = r.weights.base + g * points * (channels * lanes_out + GAP)
             call(
                 r.product, arena,
-                (points, v, plane_in, row_in, 1, u, channels * lanes_out, channels, 0, m, plane_out, 1, row_out,
+                (points, v, plane_in, row_in, 1, u, channels * lanes_out + GAP, channels, 0, m, plane_out, 1, row_out,
                  end - first, lanes_out, 2 * channels, 0, 0),
             )  # fmt: skip
             call_with_row(r.scatter, arena, r, (image, first, end, g, m, plane_out, zeros))
@@ -104,17 +104,17 @@ def winograd_backward(arena, r, start, stop):
             call_with_row(r.gather_gradient, arena, r, (start, first, end, g, m, plane_out, zeros))
             if r.gather:
                 call_with_row(r.gather, arena, r, (start, first, end, g, v, plane_in, zeros))
-                plane = channels * lanes_out
+                plane = channels * lanes_out + GAP
                 call(
                     r.product, arena,
                     (points, v, plane_in, 1, row_in, m, plane_out, 1, row_out, sums + g * points * plane, plane,
                      channels, 0, channels, lanes_out, 2 * (end - first) + add, 0, 0),
                 )  # fmt: skip
             if r.scatter:
-                u = r.weights.base + g * points * outputs * lanes_in
+                u = r.weights.base + g * points * (outputs * lanes_in + GAP)
                 call(
                     r.product, arena,
-                    (points, m, plane_out, row_out, 1, u, outputs * lanes_in, outputs, 0, v, plane_in, 1, row_in,
+                    (points, m, plane_out, row_out, 1, u, outputs * lanes_in + GAP, outputs, 0, v, plane_in, 1, row_in,
                      end - first, lanes_in, 2 * outputs, 0, 0),
                 )  # fmt: skip
                 call_with_row(r.scatter, arena, r, (start, first, end, g, v, plane_in, zeros))
@@ -194,7 +194,7 @@ def winograd_point_gradients(arena, r, start, stop):
     inputs.
     """
     channels, outputs, row_in, row_out, tiles = r.channels, r.outputs, r.row_in, r.row_out, r.tiles
-    plane_in, plane_out, size = tiles * row_in + LANES, tiles * row_out + LANES, channels * r.lanes_out
+    plane_in, plane_out, size = tiles * row_in + LANES, tiles * row_out + LANES, channels * r.lanes_out + GAP
     half = tiles // (2 * ROWS) * ROWS
     for p in range(start, stop):
         v, m, u = r.inputs.base + p * plane_in, r.gradients.base + p * plane_out, r.weights.base + p * size

@@ -66,7 +66,7 @@ def forward(b: Builder, conv: Conv) -> None:
     s.product(
         inputs, weights, outputs, s.work,
         a_point=s.plane(s.row_in), a_row=s.row_in, a_step=1,
-        b_point=s.channels * s.lanes_out, b_panel=s.channels, b_row=0,
+        b_point=s.plane_weights, b_panel=s.channels, b_row=0,
         c_point=s.plane(s.row_out), c_panel=1, c_row=s.row_out,
         rows=b.images * s.tiles, columns=s.lanes_out, depth=s.channels,
     )  # fmt: skip
@@ -88,7 +88,7 @@ def _block_backward(s: Shape, dy: Buffer, gradient: Buffer | None, wanted: bool)
     b, conv = s.b, s.conv
     fields = {"y": dy, "gather_gradient": parts.gather_gradients.address, "product": parts.products.address}
     if gradient is not None:
-        sums = b.partials(f"{conv.node.name}.winograd.sums", s.weights)
+        sums = b.partials(f"{conv.node.name}.winograd.sums", s.panels_size)
         fields.update(sums=sums, **s.inputs())
     if wanted:
         fields.update(weights=s.swapped(), dx=b.new_diff_lanes(conv.x), scatter=parts.scatter_gradients.address)
@@ -106,7 +106,7 @@ def _whole_backward(s: Shape, dy: Buffer, gradient: Buffer | None, wanted: bool)
     if inputs is None:
         inputs = s.tiled("inputs", s.row_in)
         b.step(rows.winograd_inputs, s.values(True, tiled=inputs, **s.inputs()))
-    sums = b.one(f"{conv.node.name}.winograd.sums", s.weights) if gradient is not None else NOTHING
+    sums = b.one(f"{conv.node.name}.winograd.sums", s.panels_size) if gradient is not None else NOTHING
     if wanted:
         work = b.private(f"{conv.node.name}.winograd.turned", rows.turned_size(s.outputs))
         values = rows.Points(
@@ -121,7 +121,7 @@ def _whole_backward(s: Shape, dy: Buffer, gradient: Buffer | None, wanted: bool)
             inputs, gradients, sums, s.work,
             a_point=s.plane(s.row_in), a_row=1, a_step=s.row_in,
             b_point=s.plane(s.row_out), b_panel=1, b_row=s.row_out,
-            c_point=s.channels * s.lanes_out, c_panel=s.channels, c_row=0,
+            c_point=s.plane_weights, c_panel=s.channels, c_row=0,
             rows=s.channels, columns=s.lanes_out, depth=b.images * s.tiles,
         )  # fmt: skip
     if gradient is not None:

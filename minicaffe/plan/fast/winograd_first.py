@@ -48,7 +48,7 @@ def backward(b: Builder, conv: Conv, dy: Buffer) -> None:
     if gradient is None:
         return
     s = Shape(b, conv)
-    sums = b.partials(f"{conv.node.name}.winograd.sums", s.weights)
+    sums = b.partials(f"{conv.node.name}.winograd.sums", s.panels_size)
     b.step(rows.few_backward, _row(s, y=dy, sums=sums), work=s.work)
     s.finish(sums, b.groups, gradient)
 

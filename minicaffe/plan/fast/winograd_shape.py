@@ -43,7 +43,9 @@ class Shape:
         self.across = -(-w.out_width // OUTPUTS)
         self.tiles = self.across * -(-w.out_height // OUTPUTS)
         self.tile = self.points * (self.row_in + self.row_out)  # elements of a tile, transformed
+        self.plane_weights = self.channels * self.lanes_out + parts.GAP
         self.weights = self.groups * self.points * self.channels * self.lanes_out
+        self.panels_size = self.groups * self.points * self.plane_weights
         self.parts = b.parts(self.tiles)
 
     @property
@@ -126,7 +128,7 @@ class Shape:
             if step.kernel is panels.winograd_weights and step.values.weights is weights:
                 if step.values.factor is factor and step.values.groups == self.groups:
                     return step.values.panels
-        made = b.one(f"{conv.node.name}.winograd.weights", self.weights)
+        made = b.one(f"{conv.node.name}.winograd.weights", self.panels_size)
         work = b.private(f"{conv.node.name}.winograd.stage", panels.work_size(self.taps))
         row = panels.Weights(
             weights, made, factor, work, self.taps, self.groups, self.channels, self.outputs, self.lanes_out,
@@ -143,7 +145,7 @@ class Shape:
             if step.kernel is panels.winograd_swap and step.values.panels is source:
                 return step.values.swapped
         planes = self.groups * self.points
-        made = b.one(f"{name}.winograd.swapped", planes * self.outputs * self.lanes_in)
+        made = b.one(f"{name}.winograd.swapped", planes * (self.outputs * self.lanes_in + parts.GAP))
         work = b.private(f"{name}.winograd.stage", panels.work_size(self.taps))
         row = panels.Swap(source, made, work, planes, self.channels, self.outputs, self.lanes_in, self.lanes_out)
         b.before(planes, panels.winograd_swap, row)
@@ -153,8 +155,8 @@ class Shape:
         """Bring the gradient of the transformed weights back."""
         work = self.b.private(f"{self.conv.node.name}.winograd.stage", panels.work_size(self.taps))
         if count > 1:
-            stretches = -(-self.weights // pieces.STRETCH)
-            self.b.after(stretches, pieces.add_pieces, pieces.AddPieces(sums, count, self.weights))
+            stretches = -(-self.panels_size // pieces.STRETCH)
+            self.b.after(stretches, pieces.add_pieces, pieces.AddPieces(sums, count, self.panels_size))
         sizes = self.taps, self.groups, self.channels, self.outputs, self.lanes_out
         row = panels.Gradient(sums, gradient, work, *sizes, add=1)
         units = panels.units(self.groups, self.channels, self.outputs)
