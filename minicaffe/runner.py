@@ -10,8 +10,9 @@ import numpy as np
 
 from .arena import LARGE_PAGE, aligned_zeros
 from .kernels._jit import threads
+from .kernels.fast.elsewhere import load_kernels
 from .kernels.fast.executor import PIECE, Task
-from .kernels.fast.rows import WIDTH, Operand, load_kernels
+from .kernels.fast.rows import WIDTH, Operand
 from .plan.fast import FastPlan
 from .plan.fast.builder import Buffer, Part, PlainStep, Step
 from .plan.fast.regions import Region

@@ -11,7 +11,8 @@ import numpy as np
 from . import TEST, TRAIN
 from .errors import UsageError
 from .kernels import _jit
-from .kernels.fast.rows import KERNELS, load_kernels
+from .kernels.fast.elsewhere import load_kernels
+from .kernels.fast.rows import KERNELS
 from .net import Net
 from .plan import fast  # noqa: F401 (its modules declare the row kernels)
 from .proto import caffe_pb2, parse_net

@@ -105,5 +105,6 @@ def test_with_an_empty_cache_the_compiling_is_told_of(project):
     assert ["sgd_update", "0", "0"] in told  # compiled at its first call
     rows = [(int(number), int(of)) for _, number, of in told if of != "0"]
     of = rows[0][1]
-    assert of > 5 and rows[:of] == [(number, of) for number in range(of)]  # those of the training net
+    numbers = [number for number, each in rows if each == of]
+    assert of > 5 and numbers[0] == 0 and numbers == sorted(set(numbers))  # a second process may do the others
     assert again.startswith("tiny: 1 iteration in ") and again.count("\n") == 1

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import inspect
 import struct
-from collections.abc import Iterable
 from typing import NamedTuple, get_type_hints
 
 import numpy as np
@@ -119,11 +118,16 @@ class RowKernel:
         self.load()
         return self._compiled.address
 
-    def load(self, number: int = 0, of: int = 0) -> None:
-        """Compile it, or load it from the cache; it is number ``number`` of ``of`` kernels that are needed."""
-        if self._compiled is None:
-            signature = types.void(ARENA, self._type, types.int64, types.int64)
-            self._compiled = compile_row_kernel(self.function, signature, (number, of))
+    def load(self, number: int = 0, of: int = 0) -> bool:
+        """Compile it, or load it from the cache; it is number ``number`` of ``of`` kernels that are needed.
+
+        Tells whether it had to be compiled.
+        """
+        if self._compiled is not None:
+            return False
+        signature = types.void(ARENA, self._type, types.int64, types.int64)
+        self._compiled = compile_row_kernel(self.function, signature, (number, of))
+        return self._compiled.cache_hits == 0
 
     def encode(self, values: NamedTuple) -> np.ndarray:
         """The row, int64[WIDTH], for ``values``, a NamedTuple of the kernel's kind whose operands are Operands."""
@@ -146,13 +150,6 @@ class RowKernel:
 
 KERNELS: dict[str, RowKernel] = {}
 """All row kernels of the modules that have been imported, by name."""
-
-
-def load_kernels(kernels: Iterable[RowKernel]) -> None:
-    """Compile, or load, all of these."""
-    ordered = sorted(kernels, key=lambda kernel: kernel.name)
-    for number, needed in enumerate(ordered):
-        needed.load(number, len(ordered))
 
 
 def row_kernel(fields: type, writes: tuple[str, ...]):
