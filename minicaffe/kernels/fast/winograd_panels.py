@@ -160,7 +160,10 @@ def winograd_weights_gradient(arena, r, start, stop):
         g, channel, output = _block(r, unit)
         wide, there = min(LANES, r.channels - channel), min(LANES, r.outputs - output)
         offset, row = _panel_place(output, r.channels, r.lanes_out)
+        begin = r.gradient.base + (g * r.outputs + output) * step + channel * size
         for c in range(wide):
+            for k in range(0, wide * size, LANES):  # of an output, as many as there are channels
+                ask_to_write(arena, begin + c * step + k)
             at = r.sums.base + g * side * side * plane + offset + (channel + c) * row
             to = stage + c * size * LANES
             for p in range(side * side):
@@ -169,17 +172,16 @@ def winograd_weights_gradient(arena, r, start, stop):
                 weights_gradient_3(arena, at, side * plane, plane, arena, to, 3 * LANES, LANES)
             else:
                 weights_gradient_5(arena, at, side * plane, plane, arena, to, 5 * LANES, LANES)
-        to = r.gradient.base + (g * r.outputs + output) * step + channel * size
         for k in range(0, wide * size, LANES):
             left = wide * size - k
             if left >= LANES:
                 transpose(arena, stage + k * LANES, LANES, arena, turned)
                 for lane in range(there):
-                    line = to + lane * step + k
+                    line = begin + lane * step + k
                     value = load(arena, turned + lane * LANES)
                     store(arena, line, load(arena, line) + value if adds else value)
             else:
                 for lane in range(there):
                     for i in range(left):
-                        value, at = arena[stage + (k + i) * LANES + lane], to + lane * step + k + i
+                        value, at = arena[stage + (k + i) * LANES + lane], begin + lane * step + k + i
                         arena[at] = arena[at] + value if adds else value
