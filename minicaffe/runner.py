@@ -152,13 +152,17 @@ class Runner:
                 for first in [start] if summed else range(start, stop, chunk):
                     yield row, row + len(region.steps), first, stop if summed else min(first + chunk, stop), chunk
             return
-        for i, step in enumerate(region.steps, start=row):
-            units, start = step.units or 0, 0
-            while start < units:  # large pieces first: neighbours are worked on in turn, and all threads end together
-                size = max(-(-units // _PIECES), -(-(units - start) // (2 * threads())))
-                stop = min(start + -(-size // step.grain) * step.grain, units)
-                yield i, i + 1, start, stop, stop - start
-                start = stop
+        workers = threads()
+        for worker in range(workers):  # a like share of each step, so that a thread finds in its cache what it has made
+            for i, step in enumerate(region.steps, start=row):
+                units = step.units or 0
+                grains = -(-units // step.grain)
+                start, end = (min(grains * w // workers * step.grain, units) for w in (worker, worker + 1))
+                while start < end:  # large pieces first: neighbours are worked on in turn, and all end together
+                    size = max(-(-units // _PIECES), -(-(end - start) // 2))
+                    stop = min(start + -(-size // step.grain) * step.grain, end)
+                    yield i, i + 1, start, stop, stop - start
+                    start = stop
 
     def _is_local(self, buffer: Buffer) -> bool:
         return buffer in self.plan.layout.local

@@ -137,7 +137,7 @@ def run(
         reach_h=sign * case.dilation[0], reach_w=sign * case.dilation[1], offset_h=-sign * case.pad[0],
         offset_w=-sign * case.pad[1], divide_h=divide[0], divide_w=divide[1], groups=case.groups, channels=rows,
         outputs=columns, flags=SHIFT * (shift is not None) + RESIDUAL * (residual is not None) + RELU * relu,
-        depthwise=0, rows=block, strip=strip, pixel_parts=parts[0], output_parts=parts[1], images=case.images * whole,
+        rows=block, strip=strip, pixel_parts=parts[0], output_parts=parts[1], images=case.images * whole,
     )  # fmt: skip
     return to_planes(out["y"], case.groups * columns)
 

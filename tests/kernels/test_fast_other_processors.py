@@ -18,6 +18,7 @@ _FAST = (
     "norm_rows",
     "choice",
     "concat_rows",
+    "depthwise_rows",
     "direct_rows",
     "few_rows",
     "first_rows",

@@ -23,7 +23,6 @@ from .gather import (
     RESIDUAL,
     RUN,
     TAP,
-    gather_depthwise,
     gather_lines,
     gather_sums,
     get_number,
@@ -77,7 +76,6 @@ class Direct(NamedTuple):
     channels: int
     outputs: int
     flags: int
-    depthwise: int  # 1: output o sums channel o alone; groups and channels are 1
     rows: int  # of a block, see ``block_rows``
     strip: int  # blocks, see ``strip_blocks``
     pixel_parts: int
@@ -275,23 +273,20 @@ def _strip_products(arena, r, span, count, following):
             soon, share, stride = following, r.rows * r.x_lanes, by_pixel
         for block in range(count):
             record = records + block * size
-            if r.depthwise:
-                gather_depthwise(arena, record, weights, output, r.shift.base + output, flags, columns)
-            else:
-                gather_lines(
-                    arena,
-                    record,
-                    weights,
-                    g * channels,
-                    output,
-                    channels,
-                    r.shift.base + output,
-                    flags,
-                    columns,
-                    r.rows,
-                    soon + block * share,
-                    stride,
-                )
+            gather_lines(
+                arena,
+                record,
+                weights,
+                g * channels,
+                output,
+                channels,
+                r.shift.base + output,
+                flags,
+                columns,
+                r.rows,
+                soon + block * share,
+                stride,
+            )
 
 
 class DirectWeights(NamedTuple):

@@ -2,9 +2,10 @@
 
 A *piece* is rows [first, last) over units [start, stop), ``chunk`` units at a time: each chunk passes through all the
 rows before the next begins, so that what they hand on is still in the cache. A *region* is pieces in any order,
-which threads take one after another; all meet before the next region begins. What a piece computes does not depend
-on who takes it. Waiting threads spin for a while and then doze: where another program has taken a core, the system can
-move the thread that is late to the one that is left.
+which threads take one after another: each its own share of the list, then what is left of the others' shares. All
+meet before the next region begins. What a piece computes does not depend on who takes it. Waiting threads spin for a
+while and then doze: where another program has taken a core, the system can move the thread that is late to the one
+that is left.
 """
 
 from collections.abc import Sequence
@@ -60,26 +61,34 @@ def _reached(sync, at, number):
     return True
 
 
+@inline
+def _run_piece(arena, rows, pieces, at, ticks, timed):
+    first, last, n, stop, chunk = pieces[at], pieces[at + 1], pieces[at + 2], pieces[at + 3], pieces[at + 4]
+    while n < stop:
+        behind = min(n + chunk, stop)
+        for row in range(first, last):
+            before = time_stamp() if timed else 0
+            call_row(arena, rows, row * WIDTH, n, behind)
+            if timed:
+                ticks[row] += time_stamp() - before
+        n = behind
+
+
 def _run(arena, r, worker, workers):
     pieces, regions, sync = integers(r.pieces), integers(r.regions), integers(r.sync)
     mine = integers(r.rows + 8 * worker * r.worker_rows)
     timed, ticks = r.ticks != 0, integers(r.ticks + 8 * worker * r.worker_ticks)
     for region in range(r.count):
-        begin, end = regions[region], regions[region + 1]
-        while True:
-            taken = fetch_add(sync, _TAKEN + region, 1)
-            if taken >= end - begin:
-                break
-            at = (begin + taken) * PIECE
-            first, last, n, stop, chunk = pieces[at], pieces[at + 1], pieces[at + 2], pieces[at + 3], pieces[at + 4]
-            while n < stop:
-                behind = min(n + chunk, stop)
-                for row in range(first, last):
-                    before = time_stamp() if timed else 0
-                    call_row(arena, mine, row * WIDTH, n, behind)
-                    if timed:
-                        ticks[row] += time_stamp() - before
-                n = behind
+        begin, count = regions[region], regions[region + 1] - regions[region]
+        turn = 0
+        while turn < workers:  # its own share first, which it had in the region before as well; then what others left
+            owner = (worker + turn) % workers
+            at, end = begin + count * owner // workers, begin + count * (owner + 1) // workers
+            at += fetch_add(sync, _TAKEN + region * workers + owner, 1)
+            if at < end:
+                _run_piece(arena, mine, pieces, at * PIECE, ticks, timed)
+            else:
+                turn += 1
         if workers > 1:
             fetch_add(sync, _ARRIVED, 1)
             if not _reached(sync, _ARRIVED, workers * (region + 1)):
@@ -113,7 +122,7 @@ class Task:
         guarded: Sequence[int] = (),
     ):
         self.workers, self.rows = len(rows), rows
-        self._sync = np.zeros(_TAKEN + len(regions) - 1, np.int64)
+        self._sync = np.zeros(_TAKEN + (len(regions) - 1) * self.workers, np.int64)
         places = np.array(guarded, np.int64)
         self._held = arena, rows, pieces, regions, places  # whose memory the row names
         self._arena = arena.ctypes.data

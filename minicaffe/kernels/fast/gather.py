@@ -105,7 +105,8 @@ def set_tap(typing, arena, record, tap, weights, pixels, row, column, height, wi
     return types.void(ARENA, n, n, n, n, n, n, n, n, n, n), generate
 
 
-def _sums(builder, rows: int, vectors: int):
+def sums_of(builder, rows: int, vectors: int):
+    """Cells (row, vector) of a block of results, and a register for the sum of each."""
     cells = [(m, v) for m in range(rows) for v in range(vectors)]
     return cells, {cell: cgutils.alloca_once(builder, VECTOR) for cell in cells}
 
@@ -122,15 +123,14 @@ def _columns(builder, at, vectors: int):
     return [read(builder, pointer(builder, at, INDEX(v * LANES))) for v in range(vectors)]
 
 
-def _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags):
-    """What follows the sums: shift, residual, relu; then each row goes to its place."""
+def write_results(builder, arena, cells, sums, y, residual, shift_at, flags):
+    """What follows the sums: shift, residual, relu; then row m goes to ``y(m)``. ``residual(m)`` is added."""
 
     def when(bit):
         return builder.if_then(builder.icmp_unsigned("!=", builder.and_(flags, _I64(bit)), _I64(0)))
 
-    def place(base, m, v):
-        row = builder.add(_number(builder, record, base + m), y_add)
-        return pointer(builder, arena, builder.add(row, INDEX(v * LANES)))
+    def place(row, m, v):
+        return pointer(builder, arena, builder.add(row(m), INDEX(v * LANES)))
 
     def replace(cell, value):
         builder.store(value, sums[cell])
@@ -141,21 +141,20 @@ def _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags):
             replace(cell, builder.fadd(builder.load(sums[cell]), shifts[cell[1]]))
     with when(RESIDUAL):
         for cell in cells:
-            replace(cell, builder.fadd(builder.load(sums[cell]), read(builder, place(1 + ROWS, *cell))))
+            replace(cell, builder.fadd(builder.load(sums[cell]), read(builder, place(residual, *cell))))
     with when(RELU):
         for cell in cells:
             value = builder.load(sums[cell])
             negative = builder.fcmp_ordered("<", value, constant(0))
             replace(cell, builder.select(negative, constant(0), value))
     for cell in cells:
-        write(builder, builder.load(sums[cell]), place(1, *cell))
+        write(builder, builder.load(sums[cell]), place(y, *cell))
 
 
 def _products(vectors: int, kind: str, count: int = ROWS):
     """The product for ``count`` rows and ``vectors`` vectors of columns.
 
-    ``kind``: "lines" (row m's k-th element is k elements on), "table" (its distance is the k-th number of a table),
-    "depthwise" (each column has a row of A of its own).
+    ``kind``: "lines" (row m's k-th element is k elements on), "table" (its distance is the k-th number of a table).
     """
 
     @intrinsic
@@ -163,7 +162,7 @@ def _products(vectors: int, kind: str, count: int = ROWS):
         def generate(context, builder, signature, args):
             arena, record, weights, x_add, y_add, depth, offsets, shift_at, flags, soon, stride = args
             record, offsets = _numbers(builder, arena, record), _numbers(builder, arena, offsets)
-            cells, sums = _sums(builder, count, vectors)
+            cells, sums = sums_of(builder, count, vectors)
             for cell in cells:
                 builder.store(constant(0), sums[cell])
             with builder.if_then(builder.icmp_unsigned("!=", builder.and_(flags, _I64(RESIDUAL)), _I64(0))):
@@ -174,20 +173,15 @@ def _products(vectors: int, kind: str, count: int = ROWS):
                 entry = builder.gep(record, [builder.add(_I64(HEADER), builder.mul(tap.index, _I64(TAP)))])
                 panel = builder.gep(arena, [builder.add(weights, _number(builder, entry, 0))])
                 rows = [builder.gep(arena, [builder.add(x_add, _number(builder, entry, 1 + m))]) for m in range(count)]
-                if kind == "depthwise":
-                    columns = _columns(builder, panel, vectors)
-                    for m, v in cells:
-                        x = read(builder, pointer(builder, rows[m], INDEX(v * LANES)))
-                        builder.store(multiply_add(builder, x, columns[v], builder.load(sums[m, v])), sums[m, v])
-                else:
-                    with cgutils.for_range(builder, depth) as loop:
-                        at = loop.index if kind == "lines" else _number(builder, offsets, loop.index)
-                        line = builder.gep(panel, [builder.mul(loop.index, INDEX(PANEL))])
-                        if kind == "lines" and vectors > 1:
-                            done = builder.add(builder.mul(tap.index, depth), loop.index)
-                            ask(builder, builder.gep(arena, [builder.add(soon, builder.mul(done, stride))]), 2)
-                        _add_products(builder, sums, rows, at, _columns(builder, line, vectors))
-            _write_results(builder, arena, record, cells, sums, y_add, shift_at, flags)
+                with cgutils.for_range(builder, depth) as loop:
+                    at = loop.index if kind == "lines" else _number(builder, offsets, loop.index)
+                    line = builder.gep(panel, [builder.mul(loop.index, INDEX(PANEL))])
+                    if kind == "lines" and vectors > 1:
+                        done = builder.add(builder.mul(tap.index, depth), loop.index)
+                        ask(builder, builder.gep(arena, [builder.add(soon, builder.mul(done, stride))]), 2)
+                    _add_products(builder, sums, rows, at, _columns(builder, line, vectors))
+            y, residual = (lambda m, i=i: builder.add(_number(builder, record, i + m), y_add) for i in (1, 1 + ROWS))
+            write_results(builder, arena, cells, sums, y, residual, shift_at, flags)
             return context.get_dummy_value()
 
         n = types.intp
@@ -199,7 +193,6 @@ def _products(vectors: int, kind: str, count: int = ROWS):
 _lines_wide, _lines = _products(2, "lines"), _products(1, "lines")
 _fewer_wide = _products(2, "lines", ROWS - 1)
 _table_wide, _table = _products(2, "table"), _products(1, "table")
-_depthwise_wide, _depthwise = _products(2, "depthwise"), _products(1, "depthwise")
 
 
 @kernel
@@ -224,15 +217,6 @@ def gather_table(arena, record, weights, y_add, depth, offsets, shift_at, flags,
         _table_wide(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags, 0, 0)
     else:
         _table(arena, record, weights, 0, y_add, depth, offsets, shift_at, flags, 0, 0)
-
-
-@kernel
-def gather_depthwise(arena, record, weights, add, shift_at, flags, columns):
-    """Lane by lane: row y_m + add = sum over taps t of row x_tm + add * row weights + place_t; then as the others."""
-    if columns == PANEL:
-        _depthwise_wide(arena, record, weights, add, add, 0, 0, shift_at, flags, 0, 0)
-    else:
-        _depthwise(arena, record, weights, add, add, 0, 0, shift_at, flags, 0, 0)
 
 
 @contextlib.contextmanager
@@ -272,7 +256,7 @@ def _over_runs(vectors: int):
         def generate(context, builder, signature, args):
             arena, runs, count, offsets, x_add, x_step, dy_add, dy_step, c, c_row, accumulate = args
             runs, offsets = _numbers(builder, arena, runs), _numbers(builder, arena, offsets)
-            cells, sums = _sums(builder, ROWS, vectors)
+            cells, sums = sums_of(builder, ROWS, vectors)
             into = builder.gep(arena, [c])
             places = {
                 (m, v): pointer(builder, into, builder.add(builder.mul(c_row, INDEX(m)), INDEX(v * LANES)))

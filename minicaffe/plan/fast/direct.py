@@ -68,12 +68,12 @@ def pack(b: Builder, conv: Conv, swapped: bool = False) -> Buffer:
     return panels
 
 
-def forward(b: Builder, conv: Conv, depthwise: bool = False) -> None:
+def forward(b: Builder, conv: Conv) -> None:
     w, x = conv.w, b.image(conv.x)
     y_lanes = b.image(conv.y).lanes
     strip = kernels.strip_blocks(w.channels, conv.pixels)
     panels = conv.groups * panels_of(conv.outputs)
-    rows = ROWS if depthwise else kernels.block_rows(conv.pixels)
+    rows = kernels.block_rows(conv.pixels)
     blocks = -(-conv.pixels // rows)
     whole = b.chunked and conv.pixels * b.images <= _FEW_PIXELS
     by_pixel, by_panel = 1, panels
@@ -86,7 +86,7 @@ def forward(b: Builder, conv: Conv, depthwise: bool = False) -> None:
         b.private(label(conv, "work"), kernels.direct_work(x.lanes, y_lanes, conv.taps, strip)),
         w.height, w.width, x.lanes, w.out_height, w.out_width, y_lanes, w.kernel_h, w.kernel_w,
         w.stride_h, w.stride_w, w.dilation_h, w.dilation_w, -w.pad_h, -w.pad_w, 1, 1,
-        conv.groups, w.channels, conv.outputs, conv.flags, int(depthwise), rows, strip, by_pixel, by_panel,
+        conv.groups, w.channels, conv.outputs, conv.flags, rows, strip, by_pixel, by_panel,
         b.images if whole else 0,
     )  # fmt: skip
     if whole:
@@ -113,7 +113,7 @@ def _input_gradient(b: Builder, conv: Conv, dy: Buffer) -> None:
             b.private(label(conv, "work"), kernels.direct_work(y_lanes, x_lanes, conv.taps, strip)),
             w.out_height, w.out_width, y_lanes, w.height, w.width, x_lanes, w.kernel_h, w.kernel_w,
             1, 1, -w.dilation_h, -w.dilation_w, w.pad_h, w.pad_w, w.stride_h, w.stride_w,
-            conv.groups, conv.outputs, w.channels, 0, 0, ROWS, strip, 1, 1, 0,
+            conv.groups, conv.outputs, w.channels, 0, ROWS, strip, 1, 1, 0,
         ),
         1,
         conv.work,
