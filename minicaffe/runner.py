@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .arena import LARGE_PAGE, aligned_zeros
-from .kernels._jit import threads
+from .kernels._threads import threads
 from .kernels.fast.elsewhere import load_kernels
 from .kernels.fast.executor import PIECE, Task
 from .kernels.fast.rows import WIDTH, Operand

@@ -16,7 +16,7 @@ import sys
 from bench_train import Ours, measure, torch_steps
 
 from minicaffe.analysis.palette import LIGHT, colour, mark
-from minicaffe.kernels._jit import set_threads, usable_cores
+from minicaffe.kernels._threads import set_threads, usable_cores
 from minicaffe.proto import caffe_pb2
 
 SERIES = ("batch", "width", "depth", "threads")

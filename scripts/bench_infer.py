@@ -18,7 +18,7 @@ import numpy as np
 from bench_train import MODELS, PLANS, measure, result_line
 
 import minicaffe
-from minicaffe.kernels._jit import set_threads, usable_cores
+from minicaffe.kernels._threads import set_threads, usable_cores
 from minicaffe.net import Net
 from minicaffe.proto import format_text, parse_net, read_net
 

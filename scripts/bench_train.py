@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import minicaffe
-from minicaffe.kernels._jit import set_threads, usable_cores
+from minicaffe.kernels._threads import set_threads, usable_cores
 from minicaffe.net import Net
 from minicaffe.proto import caffe_pb2, format_text, parse_net, read_net, read_solver
 from minicaffe.solver.rates import learning_rate

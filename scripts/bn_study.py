@@ -35,11 +35,11 @@ INIT_BATCH = 256  # images on which LSUV measures
 def train(training: Training, seed: int, data: str, iterations: int | None) -> dict:
     """One training from its first weights to its test; what results.jsonl has of it."""
     from minicaffe.errors import NonFiniteError
-    from minicaffe.kernels import _jit
+    from minicaffe.kernels import _threads
     from minicaffe.solver import Solver
     from minicaffe.solver.definition import read_definition
 
-    _jit.set_threads(1)
+    _threads.set_threads(1)
     began = time.perf_counter()
     steps = iterations or training.images // training.batch
     found = {"name": training.name, **training._asdict(), "seed": seed, "iterations": steps}

@@ -30,7 +30,7 @@ def facts() -> dict[str, Any]:
     """What is known of this machine and of the kernels; None for what the system does not tell."""
     import llvmlite.binding
 
-    from ..kernels import _jit
+    from ..kernels import _jit, _threads
     from ..kernels.fast import vector
     from ..version import __version__
     from ..warmup import KERNELS, kernel_files
@@ -42,14 +42,14 @@ def facts() -> dict[str, Any]:
             "architecture": platform.machine(),
             "llvm_name": llvmlite.binding.get_host_cpu_name(),
             "cores": os.cpu_count(),
-            "usable_cores": _jit.usable_cores(),
+            "usable_cores": _threads.usable_cores(),
             "core_quota": _quota(),
             "features": [name for name in _FEATURES if name in features],
             "caches": _caches(Path("/sys/devices/system/cpu/cpu0/cache")),
         },
         "memory": {"bytes": _memory("MemTotal"), "available_bytes": _memory("MemAvailable")},
         "kernels": {
-            "threads": _jit.threads(),
+            "threads": _threads.threads(),
             "lanes": vector.LANES,
             "vector_bits": 32 * vector.LANES,
             "rows": vector.ROWS,

@@ -42,9 +42,9 @@ def get_ready(options: dict[str, Any]) -> None:
     from ..user_code import load_file
 
     if options.get("threads"):
-        from ..kernels import _jit
+        from ..kernels import _threads
 
-        _jit.set_threads(options["threads"])
+        _threads.set_threads(options["threads"])
     for path in options.get("layers", ()):
         load_file(path)
 

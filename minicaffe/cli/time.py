@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def run(options: dict[str, Any]) -> int:
     """Build the net, run it once, then time it."""
-    from ..kernels import _jit
+    from ..kernels import _jit, _threads
     from ..net import Net
     from ..timing import fill_inputs, resident_bytes, time_net
 
@@ -56,7 +56,7 @@ def run(options: dict[str, Any]) -> int:
             resident, peak = resident_bytes(), _peak(net)
             screen.close()
             log.infos(average_lines(timing))
-            _close(net, timing, results, resident, peak, _jit.threads())
+            _close(net, timing, results, resident, peak, _threads.threads())
     return 0
 
 

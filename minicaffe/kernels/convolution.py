@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._jit import ELEMENTS, kernel, run
+from ._jit import ELEMENTS, kernel
+from ._threads import run
 from .gemm import LINE, add_dots, add_products
 from .unfold import Windows, ceil_div, fold, positions, tile_at, unfold
 

@@ -10,7 +10,8 @@ arrays of their own (``work_shapes``), whatever the number of threads.
 
 import numpy as np
 
-from ._jit import kernel, run
+from ._jit import kernel
+from ._threads import run
 from .gemm import LINE, TILE, add_dots, add_products
 
 CHUNKS = 8

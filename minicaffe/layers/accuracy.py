@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.labels import count_hits, top_hits
 from .base import Arrays, Inferred, Layer, Scratch, Shape, axis_index, register
 from .labels import check_label_count, read_labels

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import LayerError
 from ..kernels import activations as kernels
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 

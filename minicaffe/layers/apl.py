@@ -4,7 +4,8 @@ import numpy as np
 
 from ..errors import LayerError, shape_text
 from ..kernels import apl as kernels
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..proto import caffe_pb2
 from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register
 

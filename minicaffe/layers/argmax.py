@@ -1,7 +1,8 @@
 """ArgMax: where the largest values lie, along an axis or in a whole image."""
 
 from ..errors import LayerError
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.argmax import largest
 from .base import Arrays, Inferred, Layer, Shape, axis_index, count, register
 from .shapes import around_axis

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward, affine_sums
 from ..kernels.axpy import axpy
 from .base import Arrays, Diffs, Inferred, Layer, Shape, count, register

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..kernels._jit import distinct, run
+from ..kernels._jit import distinct
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward, affine_sums
 from .base import Arrays, Diffs, Inferred, Layer, Param, Shape, register
 from .shapes import around_axis, spanned_axes, spanned_by

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import distinct, run
+from ..kernels._jit import distinct
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward
 from .base import Arrays, Inferred, Param, Shape, register
 from .normalising import ONE, Normalising

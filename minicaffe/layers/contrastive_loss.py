@@ -1,7 +1,7 @@
 """ContrastiveLoss: pulls similar pairs together, and pushes others apart as far as a margin."""
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.losses import contrastive_backward, contrastive_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .labels import labelled_items, read_labels

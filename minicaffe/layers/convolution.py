@@ -1,7 +1,7 @@
 """Convolution: the same learned weights over every window of the input."""
 
 from ..errors import LayerError, plural
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.affine import affine_sums
 from ..kernels.choice import convolution_family
 from ..kernels.unfold import windows

@@ -1,7 +1,7 @@
 """Deconvolution: the transpose of a convolution, which spreads every number over a window of the output."""
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward, affine_sums
 from .base import Arrays, Diffs, Shape, register
 from .convolution import Convolution

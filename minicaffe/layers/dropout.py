@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..kernels.random import drop, stream_key
 from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import LayerError, plural
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..kernels.eltwise import maximum, product, quotient_gradient, scaled, select_winner, weighted_sum
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .shapes import same_shapes

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from ..errors import DataError, LayerError
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.affine import affine_sums
 from ..kernels.labels import WRONG, class_indices
 from ..kernels.rows import add_rows, gather_rows

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.euclidean import BLOCK, euclidean_backward, euclidean_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 

@@ -1,6 +1,6 @@
 """HingeLoss: how far scores are from the right side of a margin of 1, one class against all others."""
 
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.losses import hinge_backward, hinge_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .labels import labelled_items, read_labels

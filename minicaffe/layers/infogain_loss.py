@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, LayerError, ProtoError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.losses import infogain_backward, infogain_forward
 from ..proto import array_from_blob, caffe_pb2, read_message
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, axis_index, count, register

@@ -2,7 +2,7 @@
 
 from ..errors import LayerError
 from ..kernels import inner_product as kernels
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.affine import affine_sums
 from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, axis_index, count, register
 from .shapes import checked_shape

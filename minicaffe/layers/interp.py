@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.interp import interp_backward, interp_forward
 from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 from .shapes import checked_shape

@@ -8,7 +8,8 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import DataError, LayerError, plural, shape_text
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.labels import WRONG, class_indices
 from .base import Shape, count
 

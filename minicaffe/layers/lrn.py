@@ -4,7 +4,8 @@ import numpy as np
 
 from ..errors import LayerError, shape_text
 from ..kernels import lrn as kernels
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .shapes import checked_shape
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.recurrent import lstm_backward, lstm_forward
 from .base import Inferred, Scratch, Shape, register
 from .recurrent import Recurrent

@@ -1,7 +1,7 @@
 """LSTMUnit: one time step of an LSTM, after the products."""
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.recurrent import lstm_backward, lstm_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .shapes import checked_shape

@@ -1,6 +1,6 @@
 """MultinomialLogisticLoss: cross-entropy of probabilities that are given, against labels."""
 
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.losses import likelihood_backward
 from ..kernels.softmax import log_loss
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register

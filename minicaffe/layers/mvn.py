@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..kernels._jit import distinct, run
+from ..kernels._jit import distinct
+from ..kernels._threads import run
 from ..kernels.batch_norm import batch_norm_backward, batch_statistics, normalise
 from ..kernels.mean_removal import remove_mean
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import distinct, run
+from ..kernels._jit import distinct
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward, affine_sums
 from ..kernels.batch_norm import batch_norm_backward, batch_statistics, normalise, scale_channels
 from ..proto import caffe_pb2

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import LayerError, shape_text
 from ..kernels import normalize as kernels
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..proto import caffe_pb2
 from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register
 

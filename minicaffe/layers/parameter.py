@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.eltwise import weighted_sum
 from .base import Arrays, Diffs, Inferred, Layer, Param, register
 from .shapes import checked_shape

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..errors import LayerError, shape_text
 from ..kernels import pooling as kernels
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.random import stream_key
 from ..kernels.stochastic_pooling import expected_backward, expected_forward, sample_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register

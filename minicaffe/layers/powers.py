@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import LayerError
 from ..kernels import powers as kernels
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from .base import Arrays, Diffs, Inferred, Layer, Shape, register
 
 

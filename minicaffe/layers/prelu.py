@@ -1,7 +1,8 @@
 """PReLU: a rectifier whose slope below 0 is learned."""
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..kernels.prelu import prelu_backward, prelu_forward, prelu_slope_sums
 from ..proto import caffe_pb2
 from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count, register

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError, plural
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.roi import roi_average_backward, roi_average_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .roi import check_regions, read_regions

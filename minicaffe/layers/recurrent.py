@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import LayerError, plural, shape_text
 from ..kernels import inner_product as kernels
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward, affine_sums
 from .base import Arrays, Diffs, Inferred, Layer, Param, Scratch, Shape, count
 from .shapes import checked_shape

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.reduction import ASUM, BLOCK, SUM, SUMSQ, block_sums, spread
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, axis_index, count, register
 

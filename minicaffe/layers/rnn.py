@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..kernels import inner_product as kernels
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..kernels.activations import tanh_backward, tanh_forward
 from ..kernels.affine import affine_sums
 from ..kernels.recurrent import rnn_backward, rnn_forward

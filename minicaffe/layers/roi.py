@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import DataError, LayerError, shape_text
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.labels import WRONG
 from ..kernels.roi import roi_images
 from .base import Shape, count

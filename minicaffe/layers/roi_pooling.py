@@ -1,7 +1,7 @@
 """ROIPooling: the maximum of every bin of regions of interest."""
 
 from ..errors import LayerError
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.roi import roi_max_backward, roi_max_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, register
 from .roi import check_regions, read_regions

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..kernels.activations import relu_backward, relu_forward
 from ..kernels.fork_activations import rrelu
 from ..kernels.random import stream_key

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..kernels._jit import distinct, run
+from ..kernels._jit import distinct
+from ..kernels._threads import run
 from ..kernels.affine import affine_forward, affine_sums
 from ..proto import caffe_pb2
 from .base import Arrays, Diffs, Inferred, Layer, Param, Shape, register

@@ -3,7 +3,8 @@
 import math
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.losses import BLOCK, sigmoid_cross_entropy_backward, sigmoid_cross_entropy_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .normalization import ignored_label, normaliser, normalization_mode

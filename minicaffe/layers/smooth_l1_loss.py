@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.smooth_l1 import BLOCK, smooth_l1_backward, smooth_l1_forward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .shapes import checked_shape, same_shapes

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..kernels._jit import ELEMENTS, distinct, run
+from ..kernels._jit import ELEMENTS, distinct
+from ..kernels._threads import run
 from ..kernels.softmax import softmax_planes, softmax_planes_backward, softmax_rows, softmax_rows_backward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, axis_index, register
 from .shapes import around_axis

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..kernels.softmax import log_loss, softmax_loss_backward
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, axis_index, register
 from .labels import check_label_count, read_labels

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from ..errors import LayerError, shape_text
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.eltwise import weighted_sum
 from ..proto import caffe_pb2
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register

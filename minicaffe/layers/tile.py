@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import LayerError
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.rows import BLOCK, sum_copies
 from .base import Arrays, Diffs, Inferred, Layer, Shape, axis_index, count, register
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..errors import DataError, LayerError, shape_text
 from ..kernels import upsample as kernels
-from ..kernels._jit import ELEMENTS, run
+from ..kernels._jit import ELEMENTS
+from ..kernels._threads import run
 from ..kernels.labels import WRONG, class_indices
 from .base import Arrays, Diffs, Inferred, Layer, Scratch, Shape, count, register
 from .shapes import checked_shape

@@ -14,7 +14,7 @@ import numpy as np
 from ..arena import Arena, Segment, aligned_zeros
 from ..errors import SolverError, did_you_mean
 from ..kernels import update
-from ..kernels._jit import run
+from ..kernels._threads import run
 from ..proto import Message
 
 _REGULARIZATIONS = ("L2", "L1")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicaffe.kernels._jit import run, set_threads, threads
+from minicaffe.kernels._threads import run, set_threads, threads
 
 TOLERANCE = {"float32": 3e-6, "float64": 1e-13}
 

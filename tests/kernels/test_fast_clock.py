@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from minicaffe.kernels import _jit
+from minicaffe.kernels import _threads
 from minicaffe.kernels.fast.clock import Clock, _stamp
 from minicaffe.kernels.fast.peak import _COLUMNS, _DEPTH, _products, measure
 from minicaffe.kernels.fast.vector import ROWS
@@ -36,6 +36,6 @@ def test_the_work_that_is_measured_is_done():
 
 
 def test_peaks_are_figures_of_this_machine(monkeypatch):
-    monkeypatch.setattr(_jit, "_threads", 1)
+    monkeypatch.setattr(_threads, "_threads", 1)
     peak = measure()
     assert 1e8 < peak.flops < 1e13 and 1e8 < peak.bytes < 1e13

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.kernels.fast.copy_rows import Copy, copy
 from minicaffe.kernels.fast.executor import PIECE, Task
 from minicaffe.kernels.fast.rows import KERNELS, WIDTH, Operand, RowKernel, RowType, place, row_kernel

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minicaffe.kernels import _jit, convolution, unfold
+from minicaffe.kernels import _threads, convolution, unfold
 from minicaffe.kernels.fast import winograd
 from minicaffe.kernels.fast.vector import LANES
 
@@ -105,13 +105,13 @@ def test_the_cases_reach_every_way_to_cut():
 
 @pytest.mark.parametrize("case", ["first_layer", "strips", "one_image_many_outputs", "many_images", "groups"])
 def test_same_bits_on_any_number_of_threads(case):
-    p, before, runs = make(case), _jit.threads(), []
+    p, before, runs = make(case), _threads.threads(), []
     try:
         for threads in (1, 2, 3):
-            _jit.set_threads(threads)
+            _threads.set_threads(threads)
             runs.append(compute(p))
     finally:
-        _jit.set_threads(before)
+        _threads.set_threads(before)
     for other in runs[1:]:
         for a, b in zip(runs[0], other):
             np.testing.assert_array_equal(a, b)

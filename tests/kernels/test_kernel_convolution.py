@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minicaffe.kernels import _jit, convolution, unfold
+from minicaffe.kernels import _threads, convolution, unfold
 
 # images, channels, groups, outputs, input (d, h, w), kernel, stride, pad, dilation
 CASES = {
@@ -97,14 +97,14 @@ def test_float32_is_as_near_as_its_precision(case):
 @pytest.mark.parametrize("case", ["blocks_of_channels", "many_small_images", "tall", "groups", "many_channels"])
 def test_same_bits_on_any_number_of_threads(case):
     problem = make(case, np.float32)
-    before = _jit.threads()
+    before = _threads.threads()
     try:
         runs = []
         for threads in (1, 2, 3):
-            _jit.set_threads(threads)
+            _threads.set_threads(threads)
             runs.append(compute(problem))
     finally:
-        _jit.set_threads(before)
+        _threads.set_threads(before)
     for other in runs[1:]:
         for a, b in zip(runs[0], other):
             np.testing.assert_array_equal(a, b)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minicaffe.kernels import _jit, inner_product
+from minicaffe.kernels import _threads, inner_product
 
 SIZES = [(3, 5, 7), (1, 10, 9), (20, 1, 33), (17, 19, 1), (1, 1, 1), (33, 530, 70), (5, 40, 1100)]
 
@@ -55,13 +55,13 @@ def test_an_empty_bias_is_zero():
 
 
 def test_same_bits_on_any_number_of_threads():
-    before, runs = _jit.threads(), []
+    before, runs = _threads.threads(), []
     try:
         for threads in (1, 2, 3):
-            _jit.set_threads(threads)
+            _threads.set_threads(threads)
             runs.append(compute(37, 700, 90, "float32"))
     finally:
-        _jit.set_threads(before)
+        _threads.set_threads(before)
     for other in runs[1:]:
         for a, b in zip(runs[0], other):
             np.testing.assert_array_equal(a, b)

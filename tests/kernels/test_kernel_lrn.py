@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minicaffe.kernels import lrn
-from minicaffe.kernels._jit import run
+from minicaffe.kernels._threads import run
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 9])

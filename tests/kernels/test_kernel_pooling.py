@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from minicaffe.kernels import _jit, pooling
-from minicaffe.kernels._jit import run
+from minicaffe.kernels import _threads, pooling
+from minicaffe.kernels._threads import run
 
 # planes, (height, width), (out_height, out_width), kernel, stride, pad
 CASES = {
@@ -85,13 +85,13 @@ def test_as_numbers():
 
 
 def test_same_bits_on_any_number_of_threads():
-    problem, before, runs = make("global", dtype="float32"), _jit.threads(), []
+    problem, before, runs = make("global", dtype="float32"), _threads.threads(), []
     try:
         for threads in (1, 2, 3):
-            _jit.set_threads(threads)
+            _threads.set_threads(threads)
             runs.append(compute(*problem))
     finally:
-        _jit.set_threads(before)
+        _threads.set_threads(before)
     for other in runs[1:]:
         for a, b in zip(runs[0], other):
             np.testing.assert_array_equal(a, b)

@@ -5,7 +5,7 @@ import pytest
 from rows_harness import call, to_lanes, to_planes
 
 from minicaffe.kernels import pooling as plain
-from minicaffe.kernels._jit import run
+from minicaffe.kernels._threads import run
 from minicaffe.kernels.fast import pooling_rows as rows
 from minicaffe.kernels.fast.winograd import whole_vectors
 

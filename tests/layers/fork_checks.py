@@ -4,7 +4,7 @@ import numpy as np
 from harness import make
 
 import minicaffe
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.net import Net
 from minicaffe.proto import parse_net
 

@@ -5,7 +5,7 @@ import pytest
 from harness import gradient_check, make
 
 from minicaffe.errors import DataError, LayerError
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 
 REINDEX = 'type: "BatchReindex"'
 

@@ -5,7 +5,7 @@ import pytest
 from harness import gradient_check, layer_param, make
 
 from minicaffe.errors import LayerError
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.layers import layer_class
 
 CASES = [

@@ -4,7 +4,7 @@ from harness import golden_paths, golden_run, gradient_check, make
 from test_golden import FOLDER
 
 from minicaffe.errors import LayerError
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 
 SHAPE = (20, 3000)
 

@@ -4,7 +4,7 @@ from harness import gradient_check, make
 
 import minicaffe as caffe
 from minicaffe.errors import DataError, GraphError, LayerError
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.net import Net
 from minicaffe.proto import parse_net
 from minicaffe.solver import get_solver

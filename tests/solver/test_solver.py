@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minicaffe.errors import NonFiniteError, ProtoError, SolverError, WeightsError
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.proto import read_state, read_weights
 from minicaffe.solver import Listener, get_solver
 

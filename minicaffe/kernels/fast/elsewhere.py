@@ -7,7 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-from .._jit import cache_usable, usable_cores
+from .._jit import cache_usable
+from .._threads import usable_cores
 from .rows import KERNELS, RowKernel
 
 FEW = 4

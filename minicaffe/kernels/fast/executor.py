@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._atomic import doze, fetch_add, read
-from .._jit import SPINS, inline, together
+from .._jit import inline
+from .._threads import SPINS, together
 from .clock import time_stamp
 from .rows import WIDTH, RowKernel, call_row, floats, integers
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import ELEMENTS, kernel, run, threads
+from .._jit import ELEMENTS, kernel
+from .._threads import run, threads
 from .product import multiply
 from .vector import LANES, ROWS
 

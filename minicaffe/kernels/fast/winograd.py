@@ -16,7 +16,8 @@ where the plain sum has 3e-7. A value that is not finite spoils its whole tile.
 
 from typing import NamedTuple
 
-from .._jit import kernel, run
+from .._jit import kernel
+from .._threads import run
 from ..unfold import Windows, ceil_div
 from .layout import STAGE
 from .product import multiply

@@ -7,7 +7,8 @@ filled up to whole vectors with zeros.
 
 import numpy as np
 
-from .._jit import kernel, run
+from .._jit import kernel
+from .._threads import run
 from .transforms import OUTPUTS, weights_3, weights_5, weights_gradient_3, weights_gradient_5
 from .vector import LANES, add, load, store
 

@@ -5,7 +5,7 @@ import pytest
 
 import minicaffe
 from minicaffe.graph import build_graph
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.net import Net
 from minicaffe.plan.fast import fast_plan
 from minicaffe.plan.fast.builder import PlainStep

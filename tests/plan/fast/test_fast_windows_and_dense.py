@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minicaffe
-from minicaffe.kernels._jit import set_threads, threads
+from minicaffe.kernels._threads import set_threads, threads
 from minicaffe.net import Net
 from minicaffe.plan.fast.builder import PlainStep
 from minicaffe.proto import parse_net
