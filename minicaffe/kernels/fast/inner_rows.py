@@ -12,7 +12,7 @@ from .._jit import inline, kernel
 from .dots import FIRST, SECOND, dots, lane
 from .product import multiply
 from .rows import Operand, place, row_kernel
-from .vector import LANES, ROWS, add, expect, load, splat, store, transpose_block, where_positive
+from .vector import LANES, ROWS, add, ask_to_read, load, splat, store, transpose_block, where_positive
 
 PANEL = 2 * LANES
 """Columns that are multiplied together, of which copies are laid out."""
@@ -181,8 +181,8 @@ def inner_data(arena, r, start, stop):
                 for n in range(0, images, ROWS):
                     rows, a, c = min(ROWS, images - n), dy + n * dy_step + o, tile + j * images + n * PANEL
                     for i in range(DEPTH * n // images, DEPTH * (n + rows) // images):
-                        expect(arena, after + i * inputs)
-                        expect(arena, after + i * inputs + LANES)
+                        ask_to_read(arena, after + i * inputs)
+                        ask_to_read(arena, after + i * inputs + LANES)
                     multiply(arena, a, dy_step, 1, arena, panel, PANEL, arena, c, PANEL, rows, PANEL, depth, o > 0)
         for n in range(images):
             for j in range(0, columns, PANEL):

@@ -97,12 +97,12 @@ def splat_value(builder, number):
     return shuffle(builder, builder.insert_element(nothing, number, _LANE(0)), nothing, [0] * LANES)
 
 
-def ask(builder, address, locality: int) -> None:
+def ask(builder, address, locality: int, to_write: bool = False) -> None:
     """Ask for the cache line at an address, which need not exist: into all caches (3), or all but the first (2)."""
     address = builder.bitcast(address, ir.PointerType(ir.IntType(8)))
     kind = ir.FunctionType(ir.VoidType(), [address.type, *[_LANE] * 3])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-    builder.call(function, [address, _LANE(0), _LANE(locality), _LANE(1)])  # to read data
+    builder.call(function, [address, _LANE(int(to_write)), _LANE(locality), _LANE(1)])  # the last: data
 
 
 def multiply_add(builder, a, b, c):
@@ -150,21 +150,6 @@ def store(typing, array, at, value):
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate
-
-
-@intrinsic
-def expect(typing, array, at):
-    """Ask for the cache line of ``array[at]``, which need not exist, so that it is there when it is read."""
-
-    def generate(context, builder, signature, args):
-        byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
-        address = builder.bitcast(builder.gep(elements(context, builder, signature.args[0], args[0]), [args[1]]), byte)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(function, [address, number(0), number(3), number(1)])  # to read data, into all caches
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
 
 
 @intrinsic
@@ -301,24 +286,21 @@ def first_lanes(typing, value, count):
     return vector(vector, types.intp), generate
 
 
-def _asks(write: int):
+def _asks(to_write: bool):
     @intrinsic
-    def ask(typing, array, at):
+    def asks(typing, array, at):
         def generate(context, builder, signature, args):
             base = elements(context, builder, signature.args[0], args[0])
-            address = builder.bitcast(builder.gep(base, [args[1]]), ir.PointerType(ir.IntType(8)))
-            kind = ir.FunctionType(ir.VoidType(), [address.type, *[_LANE] * 3])
-            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-            builder.call(function, [address, _LANE(write), _LANE(3), _LANE(1)])
+            ask(builder, builder.gep(base, [args[1]]), 3, to_write)
             return context.get_dummy_value()
 
         return types.void(array, types.intp), generate
 
-    return ask
+    return asks
 
 
-ask_to_read, ask_to_write = _asks(0), _asks(1)
-"""``ask(array, at)``: that the cache fetch what lies there, which may be nothing: it will be needed soon."""
+ask_to_read, ask_to_write = _asks(False), _asks(True)
+"""``ask_to_read(array, at)``: that the cache fetch what lies there, which may be nothing: it will be needed soon."""
 
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
