@@ -104,6 +104,7 @@ class FastExecution(Execution):
 
     def forward(self, span: Span = WHOLE) -> None:
         self._refuse_parts(span)
+        self.settle()
         self._forward("forward")
 
     def forward_backward(self) -> None:
@@ -121,7 +122,6 @@ class FastExecution(Execution):
 
     def _forward(self, name: str) -> None:
         """The pass of this name, which begins with forward."""
-        self.settle()
         if self._always or self._changed or self._handed_out:
             self.runner.run("prepare")
             self._changed = False

@@ -4,18 +4,14 @@ A block is FIRST rows of one matrix against SECOND rows of another, FIRST * SECO
 vector along the depth; at the end the vectors are turned and added, which gives one vector of sums.
 """
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .vector import INDEX, LANES, VECTOR, constant, multiply_add, pointer, read, shuffle, vector
+from .vector import INDEX, LANES, constant, first_of, multiply_add, pointer, read, read_where, shuffle, vector
 
 FIRST = {16: 4, 8: 2, 4: 2}[LANES]
 SECOND = LANES // FIRST
-_LANE = ir.IntType(32)
-_MASK = ir.VectorType(ir.IntType(1), LANES)
-_ORDER = ir.Constant(ir.VectorType(_LANE, LANES), list(range(LANES)))
 
 
 def _totals(builder, vectors):
@@ -30,21 +26,6 @@ def _totals(builder, vectors):
         ]
         half //= 2
     return vectors[0]
-
-
-def _first_lanes(builder, lanes):
-    """A mask of the first ``lanes`` lanes."""
-    nothing = ir.Constant(_ORDER.type, ir.Undefined)
-    first = builder.insert_element(nothing, builder.trunc(lanes, _LANE), _LANE(0))
-    return builder.icmp_unsigned("<", _ORDER, shuffle(builder, first, nothing, [0] * LANES))
-
-
-def _read_first(builder, address, mask):
-    """Lanes of the vector there, zeros outside the mask; nothing else is read."""
-    kind = ir.FunctionType(VECTOR, [address.type, _LANE, _MASK, VECTOR])
-    name = f"llvm.masked.load.v{LANES}f32.p0v{LANES}f32"
-    load = cgutils.get_or_insert_function(builder.module, kind, name)
-    return builder.call(load, [address, _LANE(4), mask, constant(0)])
 
 
 @intrinsic
@@ -81,8 +62,8 @@ def dots(typing, array, a, a_row, a_rows, b, b_row, b_rows, depth):
         with cgutils.for_range_slice(builder, INDEX(0), whole, INDEX(LANES), intp=INDEX, inc=True) as (k, _):
             add(lambda row: read(builder, pointer(builder, row, k)))
         with builder.if_then(builder.icmp_signed(">", rest, INDEX(0))):
-            mask = _first_lanes(builder, rest)
-            add(lambda row: _read_first(builder, pointer(builder, row, whole), mask))
+            mask = first_of(builder, rest)
+            add(lambda row: read_where(builder, pointer(builder, row, whole), mask))
         return _totals(builder, [builder.load(cell) for cell in sums])
 
     n = types.intp

@@ -10,20 +10,7 @@ from numba.extending import intrinsic
 
 from .few_lanes import FEW, table
 from .transforms import apply, matrices
-from .vector import INDEX, LANES, between, pointer, read, read_where, shuffle, write
-
-
-def _turned(builder, rows):
-    """FEW x FEW blocks turned over: lane FEW i + j of vector k becomes lane FEW i + k of vector j."""
-    rows = list(rows)
-    for half in (2, 1):
-        for k in range(FEW):
-            if not k & half:
-                a, b = rows[k], rows[k | half]
-                low = [j if not j & half else LANES + j - half for j in range(LANES)]
-                high = [j + half if not j & half else LANES + j for j in range(LANES)]
-                rows[k], rows[k | half] = shuffle(builder, a, b, low), shuffle(builder, a, b, high)
-    return rows
+from .vector import INDEX, LANES, between, pointer, read, read_where, transposed, write
 
 
 def _gather(matrix):
@@ -52,7 +39,7 @@ def _gather(matrix):
                 for first in range(0, size, FEW):
                     there = between(builder, builder.add(left, INDEX(first)), end)
                     places = [builder.add(builder.add(plane, offset), INDEX(first)) for plane in planes]
-                    pixels += _turned(
+                    pixels += transposed(
                         builder, [read_where(builder, pointer(builder, arena, at), there) for at in places]
                     )
                 for j, value in enumerate(apply(builder, matrix, pixels[:size])):

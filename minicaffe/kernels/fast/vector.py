@@ -112,11 +112,14 @@ def multiply_add(builder, a, b, c):
 
 
 def transposed(builder, rows: list) -> list:
-    """LANES vectors turned over: lane j of vector i becomes lane i of vector j."""
+    """LANES vectors turned over: lane j of vector i becomes lane i of vector j.
+
+    Of N rows, a power of 2, each N x N block is turned: lane N k + j of vector i becomes lane N k + i of vector j.
+    """
     rows = list(rows)
-    half = LANES // 2
+    half = len(rows) // 2
     while half:  # swap the blocks beside the diagonal, from large to small
-        for i in range(LANES):
+        for i in range(len(rows)):
             if not i & half:
                 a, b = rows[i], rows[i | half]
                 low = [j if not j & half else LANES + j - half for j in range(LANES)]
@@ -222,7 +225,7 @@ def transpose_block(typing, source, at, row, there, target, to, line, wanted):
     return types.void(source, n, n, n, target, n, n, n), generate
 
 
-def _first(builder, count):
+def first_of(builder, count):
     """A mask of the first ``count`` lanes."""
     return builder.icmp_signed("<", ir.Constant(_NUMBERS, list(range(LANES))), _numbers(builder, count))
 
@@ -256,7 +259,7 @@ def load_first(typing, array, at, count):
 
     def generate(context, builder, signature, args):
         address = pointer(builder, elements(context, builder, signature.args[0], args[0]), args[1])
-        return read_where(builder, address, _first(builder, args[2]))
+        return read_where(builder, address, first_of(builder, args[2]))
 
     return vector(array, types.intp, types.intp), generate
 
@@ -270,7 +273,7 @@ def store_first(typing, array, at, count, value):
         kind = ir.FunctionType(ir.VoidType(), [VECTOR, address.type, _LANE, _MASK])
         name = f"llvm.masked.store.v{LANES}f32.p0v{LANES}f32"
         function = cgutils.get_or_insert_function(builder.module, kind, name)
-        builder.call(function, [args[3], address, _LANE(4), _first(builder, args[2])])
+        builder.call(function, [args[3], address, _LANE(4), first_of(builder, args[2])])
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, vector), generate
@@ -281,7 +284,7 @@ def first_lanes(typing, value, count):
     """``value`` in the first ``count`` lanes, 0 in the others."""
 
     def generate(context, builder, signature, args):
-        return builder.select(_first(builder, args[1]), args[0], constant(0))
+        return builder.select(first_of(builder, args[1]), args[0], constant(0))
 
     return vector(vector, types.intp), generate
 
